@@ -1,0 +1,45 @@
+"""From a fitted model to a monitored model, on Prometheus and Grafana.
+
+Where the model is trained::
+
+    profile = mm.Profile.build(model, X_train, y_train, name="flight-delay", version="1")
+    profile.save("flight-delay.profile.json")
+
+Where it is served::
+
+    monitor = mm.Monitor(mm.Profile.load("flight-delay.profile.json"))
+    model = monitor.watch(model)
+    monitor.instrument(app)
+"""
+
+from modelmeter._errors import (
+    ConfigurationError,
+    DataError,
+    MergeError,
+    MissingExtraError,
+    ModelError,
+    ModelmeterError,
+    ProfileError,
+    ProfileFileError,
+)
+from modelmeter.profile.choose import Binning
+from modelmeter.profile.profile import FeatureProfile, Profile
+from modelmeter.serving.monitor import Monitor
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Binning",
+    "ConfigurationError",
+    "DataError",
+    "FeatureProfile",
+    "MergeError",
+    "MissingExtraError",
+    "ModelError",
+    "ModelmeterError",
+    "Monitor",
+    "Profile",
+    "ProfileError",
+    "ProfileFileError",
+    "__version__",
+]

@@ -1,0 +1,1 @@
+"""Real data, a model, an app and traffic: modelmeter seen at work."""

@@ -1,0 +1,1 @@
+"""What production looks like: counts, and how they are exported."""

@@ -1,0 +1,1 @@
+"""Where monitoring attaches: models, apps, routes."""
