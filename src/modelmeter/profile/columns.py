@@ -1,0 +1,107 @@
+"""One column of training or serving data as an array, and its rows counted in bins.
+
+The same functions count a column when the profile is built and when it is served, so that
+a value falls into the same bin on both sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelmeter.stats.bins import Bins, CategoricalBins, Counts, NumericBins, count_each
+from modelmeter.stats.values import Floats, as_seconds
+
+Array = NDArray[Any]
+
+
+def as_objects(values: Sequence[Any]) -> Array:
+    """Make an array of a list as it is: no type is guessed, no nested list unpacked.
+
+    Parameters
+    ----------
+    values
+        n_rows values of any types.
+
+    Returns
+    -------
+    Array
+        Shape (n_rows,).
+    """
+    return np.fromiter(values, dtype=object, count=len(values))
+
+
+def as_floats(array: Array, *, is_time: bool = False) -> Floats | None:
+    """Convert a column to floats, missing values to NaN.
+
+    Parameters
+    ----------
+    array
+        Shape (n_rows,).
+    is_time
+        Whether the column is expected to hold points in time.
+
+    Returns
+    -------
+    Floats or None
+        Shape (n_rows,); None where the column must be looked at value by value.
+    """
+    kind = array.dtype.kind
+    if kind == "M":
+        return as_seconds(array) if is_time else None
+    if is_time:
+        return None
+    if kind == "m":
+        return as_seconds(array)
+    return array.astype(np.float64, copy=False) if kind in "fiub" else None
+
+
+def count_array(bins: Bins, array: Array) -> Counts:
+    """Count the rows of a column in bins; never raises.
+
+    Parameters
+    ----------
+    bins
+        The feature's bins.
+    array
+        Shape (n_rows,), of any dtype.
+
+    Returns
+    -------
+    Counts
+        Shape (n_bins,), zeros for an empty column.
+    """
+    if isinstance(bins, CategoricalBins):
+        if array.dtype.kind in "mM":  # a list of them may be one of integers
+            return count_each(bins, array)
+        return bins.count(array.tolist())
+    floats = as_floats(array, is_time=bins.is_time)
+    return count_each(bins, array) if floats is None else bins.count(floats)
+
+
+class _Memo(dict[Any, int]):
+    """Bin numbers of values met before."""
+
+    def __init__(self, bins: Bins) -> None:
+        super().__init__()
+        self.bins = bins
+
+    def __missing__(self, value: object) -> int:
+        place = self[value] = self.bins.index(value)
+        return place
+
+
+def place_array(bins: Bins, array: Array) -> NDArray[np.intp]:
+    """Return the bin number of every row of a column of hashable values, shape (n_rows,)."""
+    if isinstance(bins, NumericBins):
+        floats = as_floats(array, is_time=bins.is_time)
+        if floats is not None:
+            return bins.place(floats)
+    return _places(_Memo(bins), array.tolist())
+
+
+def _places(memo: _Memo, values: Iterable[object]) -> NDArray[np.intp]:
+    return np.asarray([memo[value] for value in values], dtype=np.intp)

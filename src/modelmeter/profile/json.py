@@ -1,0 +1,260 @@
+"""Profile files: JSON, readable, comparable with `diff`, checked in full when read.
+
+Changing the schema
+-------------------
+1. Raise `SCHEMA_VERSION` and change `_to_document` and `_from_document`.
+2. Add a function that brings a document of the former version to the new one to
+   `_UPGRADES`, under the former version's number.
+3. Save a file written by the former version as ``tests/profile/files/v<N>.json``; the
+   tests read every file in that folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from modelmeter._errors import ProfileFileError
+from modelmeter.profile.check import Checker
+from modelmeter.profile.profile import (
+    QUANTILES,
+    FeatureProfile,
+    ModelFacts,
+    Profile,
+)
+from modelmeter.stats.bins import MAX_INTERVALS, Bins, CategoricalBins, NumericBins
+
+SCHEMA_VERSION = 1
+
+Document = dict[str, Any]
+_UPGRADES: Mapping[int, Callable[[Document], Document]] = {}
+"""How to bring a document of an older version to the next one, by its version."""
+
+
+def save(profile: Profile, path: Path) -> None:
+    """Write a profile, replacing the file in one step."""
+    document = _to_document(profile)
+    text = dumps({"schema_version": SCHEMA_VERSION, "hash": _hash(document), **document})
+    handle, temporary = tempfile.mkstemp(dir=path.parent or ".", prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes private files; a profile is as public as any other file here.
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def load(path: Path) -> Profile:
+    """Read a profile file.
+
+    Raises
+    ------
+    ProfileFileError
+        The file is truncated, was edited into nonsense, or is of a newer schema.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ProfileFileError(
+            f"{path} is no profile: it is no valid JSON, perhaps cut off ({error})"
+        ) from error
+    try:
+        return _from_document(_upgrade(document))
+    except ProfileFileError as error:
+        raise ProfileFileError(f"{path}: {error}") from error
+
+
+def content_hash(profile: Profile) -> str:
+    """Hash what a profile says; layout and schema version do not count."""
+    return _hash(_to_document(profile))
+
+
+def dumps(document: Document) -> str:
+    """Write JSON with one key a line, but lists of numbers and texts on one line."""
+    return _pretty(document, "") + "\n"
+
+
+def _pretty(value: Any, indent: str) -> str:
+    inner = indent + "  "
+    if isinstance(value, dict) and value:
+        items = (f"{inner}{json.dumps(k)}: {_pretty(v, inner)}" for k, v in value.items())
+        return "{\n" + ",\n".join(items) + f"\n{indent}}}"
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        return "[\n" + ",\n".join(inner + _pretty(v, inner) for v in value) + f"\n{indent}]"
+    return json.dumps(value, allow_nan=False, ensure_ascii=False)
+
+
+def _hash(document: Document) -> str:
+    text = json.dumps(document, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _upgrade(document: Any) -> Document:
+    if not isinstance(document, dict) or "schema_version" not in document:
+        raise ProfileFileError("this is no profile: it has no schema_version")
+    version = document["schema_version"]
+    if not isinstance(version, int) or version < 1:
+        raise ProfileFileError(f"schema_version must be a whole number, not {version!r}")
+    if version > SCHEMA_VERSION:
+        raise ProfileFileError(
+            f"schema_version is {version}, this modelmeter reads up to {SCHEMA_VERSION}: "
+            "upgrade modelmeter"
+        )
+    content = {k: v for k, v in document.items() if k not in ("schema_version", "hash")}
+    found, said = _hash(content), document.get("hash")
+    if said is not None and said != found:
+        raise ProfileFileError(
+            f"the content was changed after it was written (hash {said!r}, content {found!r}); "
+            "if that was you, remove the line 'hash'"
+        )
+    for step in range(version, SCHEMA_VERSION):
+        content = _UPGRADES[step](content)
+    return content
+
+
+def _to_document(profile: Profile) -> Document:
+    return {
+        "name": profile.name,
+        "version": profile.version,
+        "created": profile.created,
+        "rows": profile.rows,
+        "time_span": list(profile.time_span) if profile.time_span else None,
+        "libraries": dict(sorted(profile.libraries.items())),
+        "model": {**asdict(profile.model), "classes": list(profile.model.classes)},
+        "features": [_feature_document(f) for f in profile.features],
+        "predictions": [_feature_document(f) for f in profile.predictions],
+        "target": _feature_document(profile.target) if profile.target else None,
+    }
+
+
+def _feature_document(feature: FeatureProfile) -> Document:
+    document: Document = {
+        "name": feature.name,
+        "dtype": feature.dtype,
+        "kind": feature.kind,
+        "bins": _bins_document(feature.bins),
+        "counts": list(feature.counts),
+    }
+    if feature.centers:
+        document |= {k: getattr(feature, k) for k in ("min", "max", "mean", "std")}
+        document["centers"] = list(feature.centers)
+        document["quantiles"] = dict(zip(map(str, QUANTILES), feature.quantiles, strict=True))
+    document |= {k: getattr(feature, k) for k in ("importance", "variation")}
+    # For the reader's eye; derived, and so not read back.
+    return document | {"missing": feature.missing, "constant": feature.constant}
+
+
+def _bins_document(bins: Bins) -> Document:
+    if isinstance(bins, NumericBins):
+        return {"edges": list(bins.edges), "is_time": bins.is_time}
+    return {
+        "categories": list(bins.categories),
+        "value_type": bins.value_type,
+        "known": sorted(bins.known),
+        "open_ended": bins.open_ended,
+    }
+
+
+def _from_document(document: Document) -> Profile:
+    top = Checker(document, "profile")
+    features = tuple(_feature(c) for c in top.objects("features"))
+    predictions = tuple(_feature(c) for c in top.objects("predictions"))
+    for role, profiles in (("features", features), ("predictions", predictions)):
+        names = [f.name for f in profiles]
+        top.require(len(set(names)) == len(names), role, f"has a name twice: {names}")
+    rows = top.count("rows")
+    for feature in (*features, *predictions):
+        top.require(
+            feature.rows == rows, feature.name, f"has counts of {feature.rows} rows, not {rows}"
+        )
+    target = top.optional_object("target")
+    span = top.numbers("time_span", optional=True)
+    top.require(len(span) in (0, 2), "time_span", "must be two numbers or null")
+    return Profile(
+        name=top.text("name"),
+        version=top.text("version"),
+        model=_facts(top.object("model")),
+        features=features,
+        predictions=predictions,
+        target=_feature(target) if target else None,
+        rows=rows,
+        time_span=(span[0], span[1]) if span else None,
+        created=top.text("created"),
+        libraries=top.texts("libraries"),
+    )
+
+
+def _facts(c: Checker) -> ModelFacts:
+    return ModelFacts(
+        class_name=c.text("class_name"),
+        task=c.one_of("task", ("binary", "multiclass", "regression", "other")),
+        classes=tuple(c.scalars("classes")),
+        score_method=c.one_of("score_method", ("predict_proba", "decision_function", None)),
+        threshold=c.number("threshold", optional=True),
+    )
+
+
+def _feature(c: Checker) -> FeatureProfile:
+    bins = _bins(c.object("bins"))
+    counts = tuple(c.counts("counts"))
+    c.require(
+        len(counts) == len(bins.bins), "counts", f"has {len(counts)} for {len(bins.bins)} bins"
+    )
+    feature = FeatureProfile(
+        name=c.text("name"),
+        dtype=c.text("dtype"),
+        kind=c.one_of("kind", ("numeric", "categorical", "boolean", "datetime")),
+        bins=bins,
+        counts=counts,
+        importance=c.number("importance", optional=True),
+        variation=c.number("variation", optional=True),
+    )
+    if "centers" not in c.document:
+        return feature
+    centers, quantiles = c.numbers("centers"), c.object("quantiles")
+    ordered = sum(1 for b in bins.bins if b.ord)
+    c.require(len(centers) == ordered, "centers", f"has {len(centers)} for {ordered} bins")
+    numbers = {k: c.number(k) for k in ("min", "max", "mean", "std")}
+    low, high, std = numbers["min"], numbers["max"], numbers["std"]
+    c.require((low or 0) <= (high or 0), "min", f"is {low}, above max {high}")
+    c.require((std or 0) >= 0, "std", f"is {std}, below zero")
+    found = tuple(quantiles.number(str(q)) for q in QUANTILES)
+    return FeatureProfile(
+        **{
+            **{k: getattr(feature, k) for k in feature.__dataclass_fields__},
+            **numbers,
+            "centers": tuple(centers),
+            "quantiles": found,
+        }
+    )
+
+
+def _bins(c: Checker) -> Bins:
+    if "edges" not in c.document:
+        return CategoricalBins(
+            tuple(c.scalars("categories")),
+            c.one_of("value_type", ("str", "int", "float", "bool")),
+            frozenset(c.scalars("known")),
+            c.flag("open_ended"),
+        )
+    edges = c.numbers("edges")
+    increasing = all(a < b for a, b in itertools.pairwise(edges))
+    c.require(increasing and len(edges) != 1, "edges", "must be two or more increasing numbers")
+    c.require(len(edges) <= MAX_INTERVALS + 1, "edges", f"are {len(edges)}, more than fit")
+    c.require(all(map(math.isfinite, edges)), "edges", "must be finite")
+    return NumericBins(tuple(edges), c.flag("is_time"))

@@ -1,0 +1,137 @@
+"""The two readings of the training data: one to choose the bins, one to count."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from modelmeter._errors import DataError
+from modelmeter.profile.choose import Binning, class_bins, column_bins, score_bins
+from modelmeter.profile.columns import Array, place_array
+from modelmeter.profile.facts import Y_PRED, Y_SCORE, settle_task
+from modelmeter.profile.profile import ModelFacts
+from modelmeter.profile.reading import DAY, Key, Reading
+from modelmeter.profile.scan import ColumnScan, RowSample
+from modelmeter.stats.bins import Bins, Counts, Floats, NumericBins
+from modelmeter.stats.drift import psi_excess
+
+_Y_PRED: Key = ("predictions", Y_PRED)
+_CLASSES: tuple[Key, ...] = (_Y_PRED, ("target", "y_true"))
+
+MIN_DAYS = 5
+MIN_ROWS_PER_DAY = 50
+
+
+class FirstPass:
+    """The first reading: types, ranges, categories, a sample.
+
+    Parameters
+    ----------
+    reading, binning
+        The data, and how it is binned.
+    facts
+        What is known of the model.
+    settle
+        Whether the predictions may still show that it classifies.
+    """
+
+    def __init__(
+        self, reading: Reading, binning: Binning, facts: ModelFacts, *, settle: bool
+    ) -> None:
+        self.binning = binning
+        self.facts = facts
+        self.scans: dict[Key, ColumnScan] = {}
+        self.sample = RowSample(len(reading.features) + 3)
+        self.rows = 0
+        self.time_span: tuple[float, float] | None = None
+        predicted: Counter[Any] = Counter()
+        for batch in reading.first():
+            self.rows += batch.rows
+            numbers = {key: self._scan(key).feed(a) for key, a in batch.columns.items()}
+            self.sample.feed(numbers, batch.rows)
+            self._stretch(batch.times)
+            y_pred = batch.columns.get(_Y_PRED)
+            if y_pred is not None and y_pred.dtype.kind in "iu":
+                if len(predicted) <= binning.max_categories:
+                    predicted.update(y_pred.tolist())
+        if not self.rows:
+            raise DataError("X has no rows")
+        if settle and _Y_PRED in self.scans:
+            scan = self.scans[_Y_PRED]
+            distinct = scan.tally or predicted
+            self.facts = settle_task(facts, distinct, whole=scan.whole, most=binning.max_categories)
+
+    def _scan(self, key: Key) -> ColumnScan:
+        if key not in self.scans:
+            if key[0] == "features":
+                as_category = key[1] in self.binning.categorical
+            else:
+                as_category = key in _CLASSES and bool(self.facts.classes)
+            self.scans[key] = ColumnScan(key[1], as_category=as_category)
+        return self.scans[key]
+
+    def _stretch(self, times: Floats | None) -> None:
+        if times is None or not len(times):
+            return
+        low, high = float(times.min()), float(times.max())
+        if self.time_span is not None:
+            low, high = min(low, self.time_span[0]), max(high, self.time_span[1])
+        self.time_span = (low, high)
+
+    def bins(self) -> dict[Key, Bins]:
+        """Choose the bins of every column."""
+        chosen: dict[Key, Bins] = {}
+        for key, scan in self.scans.items():
+            if self.facts.classes and key in _CLASSES:
+                chosen[key] = class_bins(scan, self.facts, self.binning)
+            elif key == ("predictions", Y_SCORE):
+                chosen[key] = score_bins(scan, self.sample, key, self.facts, self.binning)
+            else:
+                chosen[key] = column_bins(scan, self.sample, key, self.binning)
+        return chosen
+
+
+class SecondPass:
+    """The second reading: rows by bin, by day where times are known, and sums by bin."""
+
+    def __init__(
+        self, reading: Reading, scans: Mapping[Key, ColumnScan], bins: Mapping[Key, Bins]
+    ) -> None:
+        self.counts = {key: np.zeros(len(b.bins), dtype=np.int64) for key, b in bins.items()}
+        self.sums = {key: np.zeros(len(b.bins)) for key, b in bins.items()}
+        self.by_day: dict[Key, dict[int, Counts]] = {key: {} for key in bins}
+        for batch in reading.second():
+            days = None if batch.times is None else (batch.times // DAY).astype(np.int64)
+            for key, array in batch.columns.items():
+                self._count(key, array, scans[key], bins[key], days)
+
+    def _count(
+        self, key: Key, array: Array, scan: ColumnScan, bins: Bins, days: Array | None
+    ) -> None:
+        size = len(bins.bins)
+        if isinstance(bins, NumericBins) and not scan.is_categorical:
+            values = scan.numbers(array)
+            places = bins.place(values)
+            weights = np.nan_to_num(values, nan=0.0)
+            self.sums[key] += np.bincount(places, weights=weights, minlength=size)
+        else:
+            places = place_array(bins, array)
+        self.counts[key] += np.bincount(places, minlength=size)
+        if days is None or key[0] == "target":
+            return
+        # One bincount for all days of the batch.
+        distinct, which = np.unique(days, return_inverse=True)
+        table = np.bincount(which * size + places, minlength=len(distinct) * size)
+        for day, counts in zip(distinct.tolist(), table.reshape(-1, size), strict=True):
+            self.by_day[key][day] = self.by_day[key].get(day, 0) + counts
+
+    def variation(self, key: Key) -> float | None:
+        """Return the 95th percentile of the days' PSI above its noise floor."""
+        days = [day for day in self.by_day[key].values() if day.sum() >= MIN_ROWS_PER_DAY]
+        if len(days) < MIN_DAYS:
+            return None
+        scores = psi_excess(np.stack(days), self.counts[key])
+        return max(float(np.quantile(scores, 0.95)), 0.0)
