@@ -1,0 +1,158 @@
+"""Everything that is generated from profiles, as files in one directory.
+
+::
+
+    out/
+      prometheus.yml              what is scraped, which rules are read
+      rules/modelmeter.rules.yml  recording rules: drift, data quality, traffic
+
+`files` makes the texts, `generate` writes them; a further part of the stack (alerts,
+dashboards, Compose) is one more entry in `files`.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from modelmeter._errors import ConfigurationError
+from modelmeter.generate.durations import format_duration
+from modelmeter.generate.rulefile import header, quote, render
+from modelmeter.generate.rules import recording_rules
+from modelmeter.generate.settings import NAMES, Settings
+from modelmeter.profile.profile import Profile
+
+PROMETHEUS_FILE: Final = "prometheus.yml"
+RULES_FILE: Final = "rules/modelmeter.rules.yml"
+
+
+def generate(
+    profiles: Profile | Iterable[Profile],
+    out_dir: str | Path,
+    *,
+    settings: Settings | None = None,
+    **options: Any,
+) -> list[Path]:
+    """Write what Prometheus needs to monitor models.
+
+    Parameters
+    ----------
+    profiles
+        The profile of each model and version that is served, one or several.
+    out_dir
+        Directory to write to, made when it is not there; files of the same name are
+        replaced in one step, others left alone.
+    settings
+        How to scrape and how far back to look.
+    **options
+        Instead of `settings`: its fields by name.
+
+    Returns
+    -------
+    list of Path
+        The files written. The same arguments give the same bytes.
+
+    Raises
+    ------
+    ConfigurationError
+        A setting cannot work, there is no profile, two profiles share name and version, or
+        `out_dir` cannot be written.
+
+    Examples
+    --------
+    ::
+
+        generate(profile, "deploy", targets=["api-1:5000", "api-2:5000"])
+    """
+    if settings is not None and options:
+        raise ConfigurationError(f"give either settings or options, not both: {sorted(options)}")
+    if unknown := sorted(set(options) - set(NAMES)):
+        raise ConfigurationError(f"unknown settings {unknown}; there are {', '.join(NAMES)}")
+    texts = files(profiles, settings or Settings(**options))
+    out = Path(out_dir)
+    try:
+        return [_write(out / name, text) for name, text in texts.items()]
+    except OSError as error:
+        raise ConfigurationError(f"cannot write to out_dir {str(out)!r}: {error}") from error
+
+
+def files(profiles: Profile | Iterable[Profile], settings: Settings) -> dict[str, str]:
+    """Make the text of every file.
+
+    Parameters
+    ----------
+    profiles
+        One or several, see `generate`.
+    settings
+        How to scrape and how far back to look.
+
+    Returns
+    -------
+    dict of str to str
+        Text by path inside the directory.
+    """
+    several = (profiles,) if isinstance(profiles, Profile) else tuple(profiles)
+    models = sorted({(profile.name, profile.version) for profile in several})
+    if not several:
+        raise ConfigurationError("profiles must hold at least one profile")
+    if len(models) < len(several):
+        raise ConfigurationError(f"two profiles share one name and version: {models}")
+    what = ", ".join(f"{name!r} version {number!r}" for name, number in models)
+    start = header(version("modelmeter"), f"For {what}.")
+    rules = recording_rules(
+        windows=settings.windows,
+        scrape_interval=settings.scrape_interval,
+        evaluation_interval=settings.evaluation_interval,
+        positions=max(profile.ordered_positions for profile in several),
+        keep_labels=settings.keep_labels,
+        job=settings.job,
+    )
+    return {PROMETHEUS_FILE: start + _prometheus(settings), RULES_FILE: start + render(rules)}
+
+
+def _prometheus(settings: Settings) -> str:
+    timing = settings.timing
+    lines = [
+        "global:",
+        f"  scrape_interval: {format_duration(timing.scrape_interval)}",
+        f"  evaluation_interval: {format_duration(timing.evaluation_interval)}",
+        "",
+        "rule_files:",
+        # Alerts will lie beside the recording rules.
+        f"  - {quote('rules/*.rules.yml')}",
+        "",
+        "scrape_configs:",
+        f"  - job_name: {quote(settings.job)}",
+        f"    scheme: {settings.scheme}",
+        f"    metrics_path: {quote(settings.metrics_path)}",
+    ]
+    if settings.token_file is not None:
+        lines += [
+            "    authorization:",
+            "      type: Bearer",
+            f"      credentials_file: {quote(settings.token_file)}",
+        ]
+    lines += ["    static_configs:", "      - targets:"]
+    # In the order given: the first target stays the first.
+    lines += [f"          - {quote(target)}" for target in settings.targets]
+    return "\n".join(lines) + "\n"
+
+
+def _write(path: Path, text: str) -> Path:
+    """Write a file in one step: Prometheus may be reading it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+        # mkstemp lets nobody else read; Prometheus runs as another user.
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path

@@ -1,0 +1,148 @@
+"""When things happen: scrapes, evaluations, and the windows that statistics look back on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from modelmeter._errors import ConfigurationError
+from modelmeter.generate.durations import format_duration, parse_duration
+
+DEFAULT_WINDOWS: Final = ("1h", "24h")
+DEFAULT_SCRAPE_INTERVAL: Final = "15s"
+
+LOOKBACK: Final = parse_duration("5m", field="lookback")
+"""How long Prometheus shows the last sample of a series: the longest evaluation interval."""
+
+_INTERVALS: Final = tuple(
+    parse_duration(text, field="interval")
+    for text in ("1m", "30s", "20s", "15s", "10s", "5s", "2s", "1s")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How far back a statistic looks.
+
+    Parameters
+    ----------
+    text
+        As given; the value of the label `window`.
+    length
+        In milliseconds.
+    base
+        The shorter window that it is added up from; None to read the counters.
+    """
+
+    text: str
+    length: int
+    base: Window | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Intervals and windows that fit each other, all in milliseconds.
+
+    Parameters
+    ----------
+    windows
+        From short to long.
+    scrape_interval, evaluation_interval
+        Between two scrapes of a target, and between two evaluations of a rule.
+    """
+
+    windows: tuple[Window, ...]
+    scrape_interval: int
+    evaluation_interval: int
+
+    @property
+    def signal_window(self) -> str:
+        """Window of rates and latencies: five minutes, or less where statistics look at less.
+
+        Never under four scrapes, so that a rate survives one that failed.
+        """
+        shortest = min(LOOKBACK, self.windows[0].length)
+        return format_duration(max(shortest, 4 * self.scrape_interval))
+
+    @property
+    def memory(self) -> str:
+        """How long what training looked like is remembered after a replica stops saying it."""
+        return format_duration(max(LOOKBACK, 4 * self.scrape_interval))
+
+
+def plan_timing(
+    windows: Sequence[str], *, scrape_interval: str, evaluation_interval: str | None
+) -> Timing:
+    """Check intervals and windows against each other.
+
+    Parameters
+    ----------
+    windows
+        Prometheus durations, at least one, in any order.
+    scrape_interval
+        A Prometheus duration, at most half the shortest window.
+    evaluation_interval
+        A Prometheus duration, at most half the shortest window and five minutes; by
+        default a minute, or less for windows under ten minutes.
+
+    Returns
+    -------
+    Timing
+
+    Raises
+    ------
+    ConfigurationError
+        One of them is no duration, or they do not fit each other; the message names it.
+    """
+    if isinstance(windows, str) or not windows:
+        raise ConfigurationError(
+            f"windows must be a list of durations such as ['1h', '24h'], not {windows!r}"
+        )
+    lengths = sorted((parse_duration(text, field="windows"), text) for text in windows)
+    if len({length for length, _ in lengths}) < len(lengths):
+        raise ConfigurationError(f"windows must all differ: {list(windows)!r}")
+    shortest, text = lengths[0]
+    scrape = parse_duration(scrape_interval, field="scrape_interval")
+    if 2 * scrape > shortest:
+        raise ConfigurationError(
+            f"scrape_interval must be at most half the shortest window ({text}), so that a "
+            f"window holds two scrapes: {scrape_interval!r}"
+        )
+    evaluation = (
+        _fitting_interval(shortest)
+        if evaluation_interval is None
+        else parse_duration(evaluation_interval, field="evaluation_interval")
+    )
+    if 2 * evaluation > shortest:
+        raise ConfigurationError(
+            f"evaluation_interval must be at most half the shortest window ({text}): "
+            f"{evaluation_interval!r}"
+        )
+    if evaluation > LOOKBACK:
+        raise ConfigurationError(
+            "evaluation_interval must be at most 5m, after which Prometheus takes a recorded "
+            f"series for gone: {evaluation_interval!r}"
+        )
+    return Timing(_build_up(lengths, evaluation), scrape, evaluation)
+
+
+def _fitting_interval(shortest: int) -> int:
+    """Return the longest usual interval that cuts a window in at least ten equal parts."""
+    for interval in _INTERVALS:
+        if 10 * interval <= shortest and shortest % interval == 0:
+            return interval
+    return max(shortest // 10, 1)
+
+
+def _build_up(lengths: Sequence[tuple[int, str]], evaluation: int) -> tuple[Window, ...]:
+    """Add every window up from the shortest one that it is a multiple of."""
+    windows: list[Window] = []
+    for length, text in lengths:
+        base = None
+        if length % evaluation == 0:
+            shorter = (w for w in windows if length % w.length == 0)
+            # The shortest: it forgets soonest, so that the edges of the sum are sharpest.
+            base = next((w for w in shorter if w.base is None), None)
+        windows.append(Window(text, length, base))
+    return tuple(windows)

@@ -1,0 +1,17 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session, exitstatus):
+    """Fail a CI run in which a test was skipped: a real part was missing."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = len(reporter.stats.get("skipped", [])) if reporter else 0
+    if os.environ.get("MODELMETER_NO_SKIPS") and skipped and exitstatus == pytest.ExitCode.OK:
+        reporter.write_line(f"{skipped} tests were skipped; none may be", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,0 +1,240 @@
+"""A real Prometheus for tests: started on a free port, asked, stopped.
+
+Missing programs are an error, never a skip: a suite that did not run Prometheus has not
+shown anything.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode
+from urllib.request import ProxyHandler, Request, build_opener
+
+# Never through a proxy that the environment may name: everything here is on loopback.
+_OPENER = build_opener(ProxyHandler({}))
+
+
+class Sample(NamedTuple):
+    """One series of an answer, and its value at `time`."""
+
+    labels: Mapping[str, str]
+    time: float
+    value: float
+
+
+class Range(NamedTuple):
+    """One series of an answer over time: pairs of time and value."""
+
+    labels: Mapping[str, str]
+    points: Sequence[tuple[float, float]]
+
+
+def require(program: str) -> str:
+    """Return the path of a program, or say how to install it."""
+    path = shutil.which(program)
+    if path is None:
+        raise RuntimeError(
+            f"these tests run a real {program} and it is not installed: "
+            "apt-get install prometheus (Debian), or put it on PATH"
+        )
+    return path
+
+
+def promtool(*arguments: str | Path) -> str:
+    """Run promtool and return what it printed; raise AssertionError when it fails."""
+    command = [require("promtool"), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    if done.returncode:
+        raise AssertionError(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
+
+
+def free_port() -> int:
+    """Return a loopback port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(
+    condition: Callable[[], Any], *, seconds: float, what: str, explain: Callable[[], str] = str
+) -> Any:
+    """Ask until the answer is true and return it; raise AssertionError at the deadline."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds:g} s in vain for {what}\n{explain()}")
+        time.sleep(0.05)
+
+
+class Prometheus:
+    """A Prometheus server with a configuration of one's own and an empty database.
+
+    Parameters
+    ----------
+    config_dir
+        Holds ``prometheus.yml``; paths in it are relative to this directory.
+    start_seconds
+        How long it may take until it is ready.
+
+    Examples
+    --------
+    ::
+
+        with Prometheus(tmp_path) as prometheus:
+            prometheus.wait_for("up == 1")
+            prometheus.value("sum(up)")
+    """
+
+    def __init__(self, config_dir: Path, *, start_seconds: float = 30) -> None:
+        self._config = Path(config_dir) / "prometheus.yml"
+        self._start_seconds = start_seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._data: tempfile.TemporaryDirectory[str] | None = None
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        """What it wrote."""
+        if self._data is None:
+            return ""
+        return (Path(self._data.name) / "log").read_text(errors="replace")
+
+    def __enter__(self) -> Prometheus:
+        """Start, and wait until it is ready."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop, whatever happened."""
+        self.stop()
+
+    def start(self) -> None:
+        """Start on a free port and wait until it is ready; RuntimeError with its log if not."""
+        program = require("prometheus")
+        self.port = free_port()
+        self._data = tempfile.TemporaryDirectory(prefix="prometheus-test-")
+        command = [
+            program,
+            f"--config.file={self._config}",
+            f"--storage.tsdb.path={self._data.name}/data",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+            "--web.enable-lifecycle",
+        ]
+        with (Path(self._data.name) / "log").open("wb") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            wait_for(self._ready, seconds=self._start_seconds, what="Prometheus to be ready")
+        except BaseException as error:
+            log_text = self.log
+            self.stop()
+            raise RuntimeError(f"Prometheus did not start: {error}\n{log_text}") from error
+
+    def stop(self) -> None:
+        """End the process and remove its database; does nothing when it is not running."""
+        process, self._process = self._process, None
+        if process is not None and process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if self._data is not None:
+            self._data.cleanup()
+            self._data = None
+
+    def query(self, expr: str, *, time: float | None = None) -> list[Sample]:
+        """Evaluate an expression at one time, by default now.
+
+        Returns
+        -------
+        list of Sample
+            Empty when nothing matches. A scalar is one sample without labels.
+        """
+        parameters = {"query": expr} if time is None else {"query": expr, "time": repr(time)}
+        data = self.api("query", **parameters)
+        if data["resultType"] == "scalar":
+            moment, value = data["result"]
+            return [Sample({}, float(moment), float(value))]
+        return [
+            Sample(series["metric"], float(series["value"][0]), float(series["value"][1]))
+            for series in data["result"]
+        ]
+
+    def query_range(self, expr: str, *, start: float, end: float, step: float = 1) -> list[Range]:
+        """Evaluate an expression at every step from start to end."""
+        data = self.api(
+            "query_range", query=expr, start=repr(start), end=repr(end), step=repr(step)
+        )
+        return [
+            Range(s["metric"], [(float(t), float(v)) for t, v in s["values"]])
+            for s in data["result"]
+        ]
+
+    def value(self, expr: str, *, time: float | None = None) -> float:
+        """Return the value of an expression that gives one series; AssertionError otherwise."""
+        samples = self.query(expr, time=time)
+        assert len(samples) == 1, f"{expr} gives {len(samples)} series: {samples}"
+        return samples[0].value
+
+    def wait_for(self, expr: str, *, seconds: float = 30) -> list[Sample]:
+        """Wait until an expression gives anything (write a comparison), and return that."""
+        found: list[Sample] = wait_for(
+            lambda: self.query(expr), seconds=seconds, what=expr, explain=self.problems
+        )
+        return found
+
+    def problems(self) -> str:
+        """Return what is wrong with targets and rules, as text; empty when nothing is."""
+        targets = self.api("targets", state="active")["activeTargets"]
+        groups = self.api("rules")["groups"]
+        wrong = [f"{t['scrapeUrl']}: {t['lastError']}" for t in targets if t["lastError"]]
+        rules = [rule for group in groups for rule in group["rules"]]
+        wrong += [f"{r['name']}: {r['lastError']}" for r in rules if r.get("lastError")]
+        return "\n".join(wrong)
+
+    def reload(self) -> None:
+        """Read the configuration again; RuntimeError with the reason when it is bad."""
+        self._get("/-/reload", method="POST")
+
+    def api(self, path: str, **parameters: str) -> Any:
+        """Return the data of an answer of the HTTP API; RuntimeError with Prometheus's words."""
+        answer = json.loads(self._get(f"/api/v1/{path}?{urlencode(parameters)}"))
+        return answer["data"]
+
+    def _get(self, path: str, *, method: str = "GET") -> bytes:
+        try:
+            with _OPENER.open(Request(self.url + path, method=method), timeout=30) as answer:
+                return bytes(answer.read())
+        except HTTPError as error:
+            with error:
+                text = error.read().decode(errors="replace")
+            raise RuntimeError(f"Prometheus refused {path}: {error.code} {text}") from None
+
+    def _ready(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise RuntimeError(f"it ended with status {self._process.returncode}")
+        try:
+            return self._get("/-/ready") != b""
+        except (RuntimeError, URLError, OSError):
+            return False

@@ -1,0 +1,66 @@
+"""A replica of a service for Prometheus to scrape: a thread that answers with a text."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from real.prometheus import wait_for
+
+
+class Replica:
+    """Serve what a function returns under every path of a loopback port.
+
+    Parameters
+    ----------
+    render
+        Returns the metrics in Prometheus's text format.
+    port
+        0 for any; give it the port of a replica that was stopped to restart that one.
+    """
+
+    def __init__(self, render: Callable[[], bytes], *, port: int = 0) -> None:
+        self.scrapes = 0
+        replica = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = render()
+                self.send_response(200)
+                self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+                replica.scrapes += 1
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server.daemon_threads = True
+        self.port: int = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    @property
+    def target(self) -> str:
+        """What Prometheus scrapes."""
+        return f"127.0.0.1:{self.port}"
+
+    def wait_for_scrapes(self, number: int, *, seconds: float = 20) -> None:
+        """Wait until it was scraped so many times more."""
+        wanted = self.scrapes + number
+        wait_for(lambda: self.scrapes >= wanted, seconds=seconds, what=f"a scrape of {self.port}")
+
+    def stop(self) -> None:
+        """Stop answering, as a process that was killed."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def __enter__(self) -> Replica:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
