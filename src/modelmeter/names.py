@@ -52,6 +52,8 @@ class Metric:
 _MODEL: Final = ("model", "version")
 _BIN: Final = (*_MODEL, "role", "feature", "kind", "ord", "bin")
 _HTTP: Final = ("method", "route", "status", *_MODEL)
+# The number of the worker within its service; empty where there is only one.
+_WORKER: Final = ("worker",)
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 FEATURE_BIN: Final = Metric(
@@ -186,20 +188,59 @@ HTTP_EXCEPTIONS: Final = Metric(
 EVENT_LOOP_LAG: Final = Metric(
     "modelmeter_event_loop_lag_seconds",
     "gauge",
-    (),
-    "How late the event loop last woke up: its waiting time for a turn.",
+    _WORKER,
+    "Longest that the event loop let a due task wait in the last 15 seconds.",
     merge="max",
     integer=False,
+    live=True,
 )
 THREADPOOL_BUSY: Final = Metric(
     "modelmeter_threadpool_busy_ratio",
     "gauge",
-    (),
-    "Share of the worker threads for synchronous routes that are in use.",
+    _WORKER,
+    "Share of the worker threads for synchronous routes in use, mean of the last 15 seconds.",
     merge="max",
     integer=False,
+    live=True,
 )
-PROCESS_THREADS: Final = Metric("process_threads", "gauge", (), "Threads of the process.")
+PROCESS_CPU: Final = Metric(
+    "process_cpu_seconds_total",
+    "counter",
+    _WORKER,
+    "User and system CPU time spent.",
+    merge="max",
+    integer=False,
+    live=True,
+)
+PROCESS_START: Final = Metric(
+    "process_start_time_seconds",
+    "gauge",
+    _WORKER,
+    "Unix time at which the process started.",
+    merge="max",
+    integer=False,
+    live=True,
+)
+PROCESS_RESIDENT: Final = Metric(
+    "process_resident_memory_bytes", "gauge", _WORKER, "Resident memory.", merge="max", live=True
+)
+PROCESS_VIRTUAL: Final = Metric(
+    "process_virtual_memory_bytes", "gauge", _WORKER, "Virtual memory.", merge="max", live=True
+)
+PROCESS_OPEN_FDS: Final = Metric(
+    "process_open_fds", "gauge", _WORKER, "Open file descriptors.", merge="max", live=True
+)
+PROCESS_MAX_FDS: Final = Metric(
+    "process_max_fds",
+    "gauge",
+    _WORKER,
+    "Most file descriptors that may be open.",
+    merge="max",
+    live=True,
+)
+PROCESS_THREADS: Final = Metric(
+    "process_threads", "gauge", _WORKER, "Threads of the process.", merge="max", live=True
+)
 FAILURES: Final = Metric(
     "modelmeter_failures_total",
     "counter",

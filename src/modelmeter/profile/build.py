@@ -14,12 +14,15 @@ from modelmeter._errors import DataError
 from modelmeter.profile.choose import Binning, kind_of
 from modelmeter.profile.facts import inspect_model, library_versions
 from modelmeter.profile.importance import feature_importances
+from modelmeter.profile.merge import binned_quantiles
 from modelmeter.profile.passes import FirstPass, SecondPass
 from modelmeter.profile.profile import QUANTILES, FeatureProfile, Profile
 from modelmeter.profile.reading import Key, Reading
 from modelmeter.profile.scan import ColumnScan
 from modelmeter.profile.sources import Source, open_source
-from modelmeter.stats.bins import Bins, Counts, Floats, NumericBins
+from modelmeter.stats.bins import Bins, CategoricalBins, Counts, NumericBins
+from modelmeter.stats.labels import is_label
+from modelmeter.stats.values import Floats
 
 __all__ = ["Binning", "build_profile"]
 
@@ -40,16 +43,19 @@ def build_profile(
 ) -> Profile:
     """Measure a fitted model's training data (see `Profile.build`)."""
     for what, value in (("name", name), ("version", version)):
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str) or not is_label(value):
             raise DataError(f"{what} must be a text that is not empty, not {value!r}")
     known_names = getattr(model, "feature_names_in_", None)
     source = open_source(X, known_names if feature_names is None else feature_names)
     features = _features(model, source, _extras(source, y, timestamps, drop), binning)
     facts = inspect_model(model, threshold)
+    if bins_from is not None:
+        binning = replace(binning, categorical=_number_categories(bins_from))
+        if not facts.classes and facts.task != "other":  # the first part settled what it is
+            facts = replace(bins_from.model, class_name=facts.class_name)
     reading = Reading(model, facts, source, features, y=y, timestamps=timestamps)
     try:
-        given = facts if bins_from is None else bins_from.model
-        first = FirstPass(reading, binning, given, settle=bins_from is None)
+        first = FirstPass(reading, binning, facts, settle=bins_from is None)
         bins = first.bins() if bins_from is None else _given_bins(bins_from, first.scans)
         second = SecondPass(reading, first.scans, bins)
     finally:
@@ -125,11 +131,33 @@ def _given_bins(profile: Profile, scans: Mapping[Key, ColumnScan]) -> dict[Key, 
     for key, scan in scans.items():
         if key not in given:
             raise DataError(f"{key[1]!r} is not in the profile given as bins_from")
-        numeric = isinstance(given[key], NumericBins)
-        if scan.present and numeric == scan.is_categorical and key[0] == "features":
-            kinds = ("numeric", "categorical") if numeric else ("categorical", "numeric")
-            raise DataError(f"column {key[1]!r} is {kinds[1]}; in bins_from it is {kinds[0]}")
+        here, there = _shape_of(scan), _shape_of(given[key])
+        if key[0] == "features" and None not in (here, there) and here != there:
+            raise DataError(f"column {key[1]!r} holds {here}; in bins_from it holds {there}")
     return {key: given[key] for key in scans}
+
+
+def _number_categories(profile: Profile) -> tuple[str, ...]:
+    """Return the numeric columns that a profile took as categories."""
+    return tuple(
+        f.name
+        for f in profile.features
+        if isinstance(f.bins, CategoricalBins) and f.bins.value_type in ("int", "float")
+    )
+
+
+def _shape_of(seen: ColumnScan | Bins) -> str | None:
+    """Say how a column is binned, None when it had no value."""
+    if isinstance(seen, ColumnScan):
+        if not seen.present:
+            return None
+        is_categorical, is_time = seen.is_categorical, seen.group == "time"
+    else:
+        is_categorical = isinstance(seen, CategoricalBins)
+        if isinstance(seen, NumericBins) and not seen.edges:
+            return None
+        is_time = isinstance(seen, NumericBins) and seen.is_time
+    return "categories" if is_categorical else "times" if is_time else "numbers"
 
 
 def _feature(
@@ -144,9 +172,9 @@ def _feature(
         counts=tuple(counts.tolist()),
         variation=second.variation(key),
     )
-    if not isinstance(bins, NumericBins) or not scan.present:
+    if not isinstance(bins, NumericBins) or not bins.edges or not scan.present:
         return profile
-    quantiles = np.quantile(first.sample.values(key), QUANTILES)
+    sample = first.sample.values(key)
     return replace(
         profile,
         centers=_centers(bins, counts, second.sums[key]),
@@ -154,7 +182,10 @@ def _feature(
         max=scan.max,
         mean=scan.mean,
         std=scan.std,
-        quantiles=tuple(map(float, quantiles)),
+        # The sample may have missed all of the few values that there are.
+        quantiles=tuple(map(float, np.quantile(sample, QUANTILES)))
+        if len(sample)
+        else binned_quantiles(bins, profile.counts, scan.min, scan.max),
     )
 
 
@@ -168,4 +199,5 @@ def _centers(bins: NumericBins, counts: Counts, sums: Floats) -> tuple[float, ..
     middles = (edges[:-1] + edges[1:]) / 2
     rows = counts[inner]
     means = np.where(rows > 0, sums[inner] / np.maximum(rows, 1), middles)
+    means = np.clip(means, edges[:-1], edges[1:])  # a sum is rounded
     return (float(edges[0]), *map(float, means), float(edges[-1]))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn, TypeGuard
 
 from modelmeter._errors import ProfileFileError
+from modelmeter.stats.labels import is_label
 
 
 class Checker:
@@ -51,6 +52,11 @@ class Checker:
         value = self._get(field)
         return value if isinstance(value, bool) else self._refuse(field, "true or false")
 
+    def label(self, field: str) -> str:
+        """Read a text that can name a series."""
+        value = self.text(field)
+        return value if is_label(value) else self._refuse(field, "a text that is not empty")
+
     def one_of(self, field: str, allowed: Sequence[Any]) -> Any:
         """Read one of some values."""
         value = self._get(field)
@@ -63,7 +69,7 @@ class Checker:
             return None
         if not _is_number(value):
             self._refuse(field, "a finite number")
-        return value
+        return float(value)
 
     def count(self, field: str) -> int:
         """Read a whole number of rows."""
@@ -78,7 +84,7 @@ class Checker:
         if value is None and optional:
             return []
         if isinstance(value, list) and all(map(_is_number, value)):
-            return value
+            return list(map(float, value))
         return self._refuse(field, "a list of finite numbers")
 
     def counts(self, field: str) -> list[int]:
@@ -87,6 +93,13 @@ class Checker:
         if isinstance(value, list) and all(map(_is_count, value)):
             return value
         return self._refuse(field, "a list of whole numbers of rows")
+
+    def text_list(self, field: str) -> list[str]:
+        """Read a list of texts."""
+        value = self._get(field)
+        if isinstance(value, list) and all(isinstance(v, str) for v in value):
+            return list(value)
+        return self._refuse(field, "a list of texts")
 
     def scalars(self, field: str) -> list[Any]:
         """Read a list of texts, numbers and booleans, all different."""
@@ -125,11 +138,14 @@ class Checker:
 
 
 def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    return abs(value) <= sys.float_info.max  # NaN is not; integers may be larger than any float
 
 
 def _is_count(value: Any) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    # Beyond 2**53 not every number of rows is a float.
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 2**53
 
 
 def _echo(value: object) -> str:

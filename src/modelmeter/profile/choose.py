@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -90,9 +91,11 @@ def column_bins(scan: ColumnScan, sample: RowSample, key: Any, binning: Binning)
     return NumericBins((scan.min, *inner, end), is_time=scan.group == "time")
 
 
-def class_bins(scan: ColumnScan, facts: ModelFacts, binning: Binning) -> CategoricalBins:
-    """Choose the bins of predicted classes: one each, the rarest together when they are many."""
-    classes = sorted(facts.classes, key=lambda c: -scan.tally[c])[: binning.max_classes]
+def class_bins(
+    predicted: Mapping[Any, int], facts: ModelFacts, binning: Binning
+) -> CategoricalBins:
+    """Choose the bins of classes: one each, those predicted least together when they are many."""
+    classes = sorted(facts.classes, key=lambda c: -predicted.get(c, 0))[: binning.max_classes]
     kept = tuple(c for c in facts.classes if c in set(classes))
     rest = frozenset(hash_category(c) for c in facts.classes if c not in set(kept))
     return CategoricalBins(kept, _value_type(facts.classes), rest)

@@ -15,6 +15,7 @@ from modelmeter.profile.sources import (
     Batch,
     arrow_to_frame,
     check_names,
+    dtype_names,
     frame_batch,
 )
 
@@ -55,7 +56,7 @@ class FileSource:
         schema = next(self._read(schema_only=True)).schema
         self.columns = check_names(schema.names)
         empty = nw.from_native(schema.empty_table(), eager_only=True)
-        self.dtypes = {name: str(dtype).lower() for name, dtype in empty.schema.items()}
+        self.dtypes = dtype_names(empty)
 
     def batches(self, features: Sequence[str], *, as_array: bool) -> Iterator[Batch]:
         """Read the file from its start."""
@@ -72,7 +73,7 @@ class FileSource:
                     return
                 for batch in file.iter_batches(BATCH_ROWS):
                     yield pyarrow.Table.from_batches([batch])
-        except pyarrow.ArrowInvalid as error:
+        except (pyarrow.ArrowException, OSError) as error:
             raise DataError(f"{str(self._path)!r} cannot be read: {error}") from error
 
     def _read_csv(self, *, schema_only: bool = False) -> Iterator[Any]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from modelmeter.stats.bins import Floats
+from modelmeter.profile.facts import unwrap
+from modelmeter.stats.values import Floats
 
 
 def feature_importances(
@@ -18,8 +19,8 @@ def feature_importances(
     Parameters
     ----------
     model
-        A fitted estimator; a search is asked for its best estimator, a pipeline for its
-        last step.
+        A fitted estimator; a search or a threshold classifier is asked for its estimator,
+        a pipeline for its last step.
     features
         Names of the input features.
     scales
@@ -31,9 +32,9 @@ def feature_importances(
     dict of str to float
         Shares that sum to 1; empty where the model gives no importances.
     """
-    model = getattr(model, "best_estimator_", model)
+    model = unwrap(model)
     steps = getattr(model, "steps", None)
-    final = steps[-1][1] if steps else model
+    final = unwrap(steps[-1][1]) if steps else model
     raw, is_linear = _raw(final)
     if raw is None:
         return {}
@@ -45,7 +46,7 @@ def feature_importances(
             return {}
     elif is_linear and len(raw) == len(names):
         raw = raw * np.asarray([scales.get(name, 1.0) for name in names])
-    if len(raw) != len(names):
+    if len(raw) != len(names) or not np.isfinite(raw).all():
         return {}
     return _shares(names, raw, features)
 

@@ -14,11 +14,10 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import math
 import os
-import tempfile
+import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +25,22 @@ from modelmeter._errors import ProfileFileError
 from modelmeter.profile.check import Checker
 from modelmeter.profile.profile import (
     QUANTILES,
+    FeatureKind,
     FeatureProfile,
     ModelFacts,
     Profile,
 )
-from modelmeter.stats.bins import MAX_INTERVALS, Bins, CategoricalBins, NumericBins
+from modelmeter.stats.bins import MAX_INTERVALS, Bins, CategoricalBins, NumericBins, ValueType
 
 SCHEMA_VERSION = 1
 
 Document = dict[str, Any]
+_TYPES: Mapping[ValueType, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (int, float),
+    "bool": (bool,),
+}
 _UPGRADES: Mapping[int, Callable[[Document], Document]] = {}
 """How to bring a document of an older version to the next one, by its version."""
 
@@ -43,19 +49,15 @@ def save(profile: Profile, path: Path) -> None:
     """Write a profile, replacing the file in one step."""
     document = _to_document(profile)
     text = dumps({"schema_version": SCHEMA_VERSION, "hash": _hash(document), **document})
-    handle, temporary = tempfile.mkstemp(dir=path.parent or ".", prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with temporary.open("x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes private files; a profile is as public as any other file here.
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -75,7 +77,7 @@ def load(path: Path) -> Profile:
         ) from error
     try:
         return _from_document(_upgrade(document))
-    except ProfileFileError as error:
+    except (ProfileFileError, RecursionError) as error:
         raise ProfileFileError(f"{path}: {error}") from error
 
 
@@ -96,11 +98,16 @@ def _pretty(value: Any, indent: str) -> str:
         return "{\n" + ",\n".join(items) + f"\n{indent}}}"
     if isinstance(value, list) and any(isinstance(item, dict) for item in value):
         return "[\n" + ",\n".join(inner + _pretty(v, inner) for v in value) + f"\n{indent}]"
-    return json.dumps(value, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return json.dumps(value, allow_nan=False)
+    return text
 
 
 def _hash(document: Document) -> str:
-    text = json.dumps(document, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -108,7 +115,7 @@ def _upgrade(document: Any) -> Document:
     if not isinstance(document, dict) or "schema_version" not in document:
         raise ProfileFileError("this is no profile: it has no schema_version")
     version = document["schema_version"]
-    if not isinstance(version, int) or version < 1:
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise ProfileFileError(f"schema_version must be a whole number, not {version!r}")
     if version > SCHEMA_VERSION:
         raise ProfileFileError(
@@ -174,24 +181,30 @@ def _from_document(document: Document) -> Profile:
     top = Checker(document, "profile")
     features = tuple(_feature(c) for c in top.objects("features"))
     predictions = tuple(_feature(c) for c in top.objects("predictions"))
+    top.require(bool(features), "features", "is empty")
     for role, profiles in (("features", features), ("predictions", predictions)):
         names = [f.name for f in profiles]
         top.require(len(set(names)) == len(names), role, f"has a name twice: {names}")
     rows = top.count("rows")
-    for feature in (*features, *predictions):
+    target = top.optional_object("target")
+    true = _feature(target) if target else None
+    for feature in (*features, *predictions, *([true] if true else [])):
         top.require(
             feature.rows == rows, feature.name, f"has counts of {feature.rows} rows, not {rows}"
         )
-    target = top.optional_object("target")
     span = top.numbers("time_span", optional=True)
-    top.require(len(span) in (0, 2), "time_span", "must be two numbers or null")
+    top.require(
+        not span or (len(span) == 2 and span[0] <= span[1]),
+        "time_span",
+        "must be two numbers, the first not above the second, or null",
+    )
     return Profile(
-        name=top.text("name"),
-        version=top.text("version"),
+        name=top.label("name"),
+        version=top.label("version"),
         model=_facts(top.object("model")),
         features=features,
         predictions=predictions,
-        target=_feature(target) if target else None,
+        target=true,
         rows=rows,
         time_span=(span[0], span[1]) if span else None,
         created=top.text("created"),
@@ -200,61 +213,62 @@ def _from_document(document: Document) -> Profile:
 
 
 def _facts(c: Checker) -> ModelFacts:
-    return ModelFacts(
+    facts = ModelFacts(
         class_name=c.text("class_name"),
         task=c.one_of("task", ("binary", "multiclass", "regression", "other")),
         classes=tuple(c.scalars("classes")),
         score_method=c.one_of("score_method", ("predict_proba", "decision_function", None)),
         threshold=c.number("threshold", optional=True),
     )
+    is_binary = facts.task == "binary"
+    c.require(not is_binary or len(facts.classes) == 2, "classes", "must be two of a binary model")
+    c.require(is_binary or facts.threshold is None, "threshold", "is of no use: not a binary model")
+    return facts
 
 
 def _feature(c: Checker) -> FeatureProfile:
-    bins = _bins(c.object("bins"))
+    kind: FeatureKind = c.one_of("kind", ("numeric", "categorical", "boolean", "datetime"))
+    bins = _bins(c.object("bins"), kind)
     counts = tuple(c.counts("counts"))
     c.require(
         len(counts) == len(bins.bins), "counts", f"has {len(counts)} for {len(bins.bins)} bins"
     )
     feature = FeatureProfile(
-        name=c.text("name"),
+        name=c.label("name"),
         dtype=c.text("dtype"),
-        kind=c.one_of("kind", ("numeric", "categorical", "boolean", "datetime")),
+        kind=kind,
         bins=bins,
         counts=counts,
         importance=c.number("importance", optional=True),
         variation=c.number("variation", optional=True),
     )
-    if "centers" not in c.document:
-        return feature
+    return replace(feature, **_numbers(c, bins)) if "centers" in c.document else feature
+
+
+def _numbers(c: Checker, bins: Bins) -> dict[str, Any]:
+    """Read what only a numeric feature with values has."""
     centers, quantiles = c.numbers("centers"), c.object("quantiles")
     ordered = sum(1 for b in bins.bins if b.ord)
-    c.require(len(centers) == ordered, "centers", f"has {len(centers)} for {ordered} bins")
-    numbers = {k: c.number(k) for k in ("min", "max", "mean", "std")}
-    low, high, std = numbers["min"], numbers["max"], numbers["std"]
-    c.require((low or 0) <= (high or 0), "min", f"is {low}, above max {high}")
-    c.require((std or 0) >= 0, "std", f"is {std}, below zero")
+    c.require(len(centers) == ordered > 0, "centers", f"has {len(centers)} for {ordered} bins")
+    moments = {k: c.number(k) or 0.0 for k in ("min", "max", "mean", "std")}
+    low, high, std = moments["min"], moments["max"], moments["std"]
+    c.require(low <= high, "min", f"is {low}, above max {high}")
+    c.require(std >= 0, "std", f"is {std}, below zero")
     found = tuple(quantiles.number(str(q)) for q in QUANTILES)
-    return FeatureProfile(
-        **{
-            **{k: getattr(feature, k) for k in feature.__dataclass_fields__},
-            **numbers,
-            "centers": tuple(centers),
-            "quantiles": found,
-        }
-    )
+    return {**moments, "centers": tuple(centers), "quantiles": found}
 
 
-def _bins(c: Checker) -> Bins:
-    if "edges" not in c.document:
+def _bins(c: Checker, kind: FeatureKind) -> Bins:
+    if kind in ("categorical", "boolean"):
+        value_type: ValueType = c.one_of("value_type", tuple(_TYPES))
+        categories = tuple(c.scalars("categories"))
+        fits = all(type(value) in _TYPES[value_type] for value in categories)
+        c.require(fits, "categories", f"must be of type {value_type}")
         return CategoricalBins(
-            tuple(c.scalars("categories")),
-            c.one_of("value_type", ("str", "int", "float", "bool")),
-            frozenset(c.scalars("known")),
-            c.flag("open_ended"),
+            categories, value_type, frozenset(c.text_list("known")), c.flag("open_ended")
         )
     edges = c.numbers("edges")
     increasing = all(a < b for a, b in itertools.pairwise(edges))
     c.require(increasing and len(edges) != 1, "edges", "must be two or more increasing numbers")
     c.require(len(edges) <= MAX_INTERVALS + 1, "edges", f"are {len(edges)}, more than fit")
-    c.require(all(map(math.isfinite, edges)), "edges", "must be finite")
     return NumericBins(tuple(edges), c.flag("is_time"))

@@ -69,6 +69,8 @@ def _merge_moments(
 
 def _merged_centers(mine: FeatureProfile, theirs: FeatureProfile) -> tuple[float, ...]:
     """Average the representative points of every ordered bin by rows; the outer two stay."""
+    if not mine.centers or not theirs.centers:  # one had no value
+        return mine.centers or theirs.centers
     centers = []
     last = len(mine.centers) - 1
     for i, (a, b) in enumerate(zip(mine.centers, theirs.centers, strict=True)):

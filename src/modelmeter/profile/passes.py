@@ -15,8 +15,9 @@ from modelmeter.profile.facts import Y_PRED, Y_SCORE, settle_task
 from modelmeter.profile.profile import ModelFacts
 from modelmeter.profile.reading import DAY, Key, Reading
 from modelmeter.profile.scan import ColumnScan, RowSample
-from modelmeter.stats.bins import Bins, Counts, Floats, NumericBins
+from modelmeter.stats.bins import Bins, Counts, NumericBins
 from modelmeter.stats.drift import psi_excess
+from modelmeter.stats.values import Floats, is_missing
 
 _Y_PRED: Key = ("predictions", Y_PRED)
 _CLASSES: tuple[Key, ...] = (_Y_PRED, ("target", "y_true"))
@@ -47,22 +48,33 @@ class FirstPass:
         self.sample = RowSample(len(reading.features) + 3)
         self.rows = 0
         self.time_span: tuple[float, float] | None = None
-        predicted: Counter[Any] = Counter()
+        self._numbers: Counter[Any] = Counter()
         for batch in reading.first():
             self.rows += batch.rows
             numbers = {key: self._scan(key).feed(a) for key, a in batch.columns.items()}
             self.sample.feed(numbers, batch.rows)
             self._stretch(batch.times)
-            y_pred = batch.columns.get(_Y_PRED)
-            if y_pred is not None and y_pred.dtype.kind in "iu":
-                if len(predicted) <= binning.max_categories:
-                    predicted.update(y_pred.tolist())
+            self._tally_predicted(batch.columns.get(_Y_PRED))
         if not self.rows:
             raise DataError("X has no rows")
         if settle and _Y_PRED in self.scans:
-            scan = self.scans[_Y_PRED]
-            distinct = scan.tally or predicted
-            self.facts = settle_task(facts, distinct, whole=scan.whole, most=binning.max_categories)
+            self.facts = settle_task(
+                facts,
+                self._predicted(),
+                whole=self.scans[_Y_PRED].whole,
+                most=binning.max_categories,
+            )
+
+    def _tally_predicted(self, y_pred: Array | None) -> None:
+        """Note whole numbers that are predicted: with few of them they are classes."""
+        if y_pred is None or self.scans[_Y_PRED].group != "number" or y_pred.dtype.kind == "f":
+            return
+        if len(self._numbers) <= self.binning.max_categories:
+            self._numbers.update(v for v in y_pred.tolist() if not is_missing(v))
+
+    def _predicted(self) -> Counter[Any]:
+        """Return the rows by prediction, for texts, booleans and few whole numbers."""
+        return self.scans[_Y_PRED].tally or self._numbers
 
     def _scan(self, key: Key) -> ColumnScan:
         if key not in self.scans:
@@ -86,7 +98,7 @@ class FirstPass:
         chosen: dict[Key, Bins] = {}
         for key, scan in self.scans.items():
             if self.facts.classes and key in _CLASSES:
-                chosen[key] = class_bins(scan, self.facts, self.binning)
+                chosen[key] = class_bins(self._predicted(), self.facts, self.binning)
             elif key == ("predictions", Y_SCORE):
                 chosen[key] = score_bins(scan, self.sample, key, self.facts, self.binning)
             else:

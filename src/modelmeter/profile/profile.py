@@ -302,7 +302,8 @@ class Profile:
         Raises
         ------
         MergeError
-            Name, version, features or bins differ; the message names the first.
+            Name, version, features or bins differ, or only one was built with `y`; the
+            message names the first.
         """
         from modelmeter.profile.merge import merge_feature
 
@@ -310,6 +311,8 @@ class Profile:
             mine, theirs = getattr(self, what), getattr(other, what)
             if mine != theirs:
                 raise MergeError(f"profiles of different {what}: {mine!r} and {theirs!r}")
+        if (self.target is None) != (other.target is None):
+            raise MergeError("one of the two profiles was built without y")
         spans = [span for span in (self.time_span, other.time_span) if span]
         pairs = {
             role: _pairs(role, getattr(self, role), getattr(other, role))

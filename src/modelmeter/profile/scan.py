@@ -68,8 +68,15 @@ class ColumnScan:
 
     @property
     def std(self) -> float:
-        """Standard deviation of the values present (dividing by their number)."""
-        return math.sqrt(self._squares / self.present) if self.present else 0.0
+        """Standard deviation of the values present (dividing by their number); 0 for texts."""
+        if not self.present or self.group == "str":
+            return 0.0
+        if self.is_categorical:
+            values = np.asarray(list(self.tally), dtype=np.float64)
+            rows = np.asarray(list(self.tally.values()))
+            mean = np.average(values, weights=rows)
+            return math.sqrt(np.average(np.square(values - mean), weights=rows))
+        return math.sqrt(self._squares / self.present)
 
     def feed(self, array: Array) -> Floats | None:
         """Read one batch of the column.

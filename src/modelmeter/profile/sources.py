@@ -11,10 +11,12 @@ from typing import Any, Protocol
 
 import narwhals as nw
 import numpy as np
+from narwhals.exceptions import DuplicateError
 from narwhals.typing import IntoDataFrame
 
 from modelmeter._errors import DataError, MissingExtraError
 from modelmeter.profile.columns import Array
+from modelmeter.stats.labels import is_label
 
 BATCH_ROWS = 65_536
 
@@ -78,7 +80,13 @@ def open_source(X: Any, feature_names: Sequence[str] | None) -> Source:
         return FileSource(Path(X))
     if isinstance(X, np.ndarray):
         return ArraySource(X, feature_names)
-    frame = nw.from_native(X, pass_through=True)
+    if hasattr(X, "read_next_batch"):
+        raise DataError("X can be read only once, and is needed twice: read it into a table")
+    try:
+        frame = nw.from_native(X, pass_through=True)
+    except DuplicateError:
+        check_names(_raw_columns(X))  # says which
+        raise
     if isinstance(frame, nw.DataFrame):
         return FrameSource(frame)
     if (read := _stream_reader(X)) is not None:
@@ -90,11 +98,13 @@ def open_source(X: Any, feature_names: Sequence[str] | None) -> Source:
 
 
 def check_names(columns: Sequence[object]) -> tuple[str, ...]:
-    """Return column names, refusing duplicates and names that are no text."""
+    """Return column names, refusing duplicates and names that cannot be labels."""
     seen: set[object] = set()
     for name in columns:
         if not isinstance(name, str):
             raise DataError(f"column names must be text, not {name!r} ({type(name).__name__})")
+        if not is_label(name):
+            raise DataError(f"a column is named {name!r}: give it a name that can be read")
         if name in seen:
             raise DataError(f"two columns have the name {name!r}: rename one")
         seen.add(name)
@@ -129,14 +139,18 @@ class FrameSource:
     """A data frame in memory."""
 
     def __init__(self, frame: nw.DataFrame[Any]) -> None:
-        self.columns = check_names(_raw_columns(frame.to_native()))
-        self.dtypes = {name: str(dtype).lower() for name, dtype in frame.schema.items()}
+        self.columns = check_names(frame.columns)
+        self.dtypes = dtype_names(frame)
         self._frame = frame
+        self._is_arrow = frame.implementation.is_pyarrow()
 
     def batches(self, features: Sequence[str], *, as_array: bool) -> Iterator[Batch]:
         """Read the data from its start."""
         for start in range(0, len(self._frame), BATCH_ROWS):
-            yield frame_batch(self._frame[start : start + BATCH_ROWS], features, as_array)
+            part = self._frame[start : start + BATCH_ROWS]
+            if self._is_arrow:
+                part = nw.from_native(arrow_to_frame(part.to_native()), eager_only=True)
+            yield frame_batch(part, features, as_array)
 
 
 class StreamSource:
@@ -144,9 +158,12 @@ class StreamSource:
 
     def __init__(self, read: Callable[[], Iterator[IntoDataFrame]]) -> None:
         self._read = read
-        first = nw.from_native(next(read()), eager_only=True)
-        self.columns = check_names(_raw_columns(first.to_native()))
-        self.dtypes = {name: str(dtype).lower() for name, dtype in first.schema.items()}
+        native = next(read(), None)
+        if native is None:
+            raise DataError("X has no rows")
+        first = nw.from_native(native, eager_only=True)
+        self.columns = check_names(first.columns)
+        self.dtypes = dtype_names(first)
 
     def batches(self, features: Sequence[str], *, as_array: bool) -> Iterator[Batch]:
         """Read the data from its start."""
@@ -161,9 +178,19 @@ def _array_column(part: Array, where: Mapping[str, int], name: str) -> Array:
 
 
 def _raw_columns(native: Any) -> list[object]:
-    # narwhals refuses duplicate names in words of its own; ask the frame itself.
-    names = getattr(native, "column_names", None) or native.columns
-    return list(names)
+    return list(native.column_names if _library(native) == "pyarrow" else native.columns)
+
+
+def _library(native: Any) -> str:
+    return type(native).__module__.partition(".")[0]
+
+
+def dtype_names(frame: nw.DataFrame[Any]) -> dict[str, str]:
+    """Return the type of every column in words, without the categories of an enumeration."""
+    return {
+        name: "enum" if isinstance(dtype, nw.Enum) else str(dtype).lower()
+        for name, dtype in frame.schema.items()
+    }
 
 
 def frame_batch(frame: nw.DataFrame[Any], features: Sequence[str], as_array: bool) -> Batch:
@@ -183,9 +210,11 @@ def arrow_to_frame(table: Any) -> Any:
 
 def _stream_reader(X: Any) -> Callable[[], Iterator[IntoDataFrame]] | None:
     """Return a function that reads a lazy or distributed frame from its start."""
-    library = type(X).__module__.partition(".")[0]
+    library = _library(X)
     if library == "polars":
-        return lambda: iter(X.collect_batches(chunk_size=BATCH_ROWS))
+        if hasattr(X, "collect_batches"):
+            return lambda: iter(X.collect_batches(chunk_size=BATCH_ROWS))
+        return (lambda: X.collect().iter_slices(BATCH_ROWS)) if hasattr(X, "collect") else None
     if library.startswith("dask"):
         return lambda: (part.compute() for part in X.partitions)
     if library == "pyspark":
@@ -201,7 +230,9 @@ def _arrow_frames(X: Any) -> Iterator[IntoDataFrame]:
     except ImportError as error:
         raise MissingExtraError("pyarrow", "files") from error
     # A relation may stream into a buffer of its own: a fresh stream for every pass.
-    for batch in pyarrow.RecordBatchReader.from_stream(X):
+    reader = pyarrow.RecordBatchReader.from_stream(X)
+    check_names(reader.schema.names)
+    for batch in reader:
         yield arrow_to_frame(pyarrow.Table.from_batches([batch]))
 
 

@@ -13,6 +13,15 @@ from hashlib import blake2b
 import numpy as np
 
 
+def is_label(text: str) -> bool:
+    """Tell whether a text can name a series: neither blank nor beyond UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return bool(text.strip())
+
+
 def hash_category(value: object) -> str:
     """Return a short hash that tells values apart without keeping them.
 

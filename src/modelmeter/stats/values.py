@@ -34,13 +34,16 @@ def is_missing(value: object) -> bool:
     bool
         False for what only claims to differ from itself, such as an array of NaN.
     """
-    if type(value).__name__ in _MISSING_TYPES:
+    kind = type(value)
+    if kind.__name__ in _MISSING_TYPES:
         return True
-    if isinstance(value, (float, np.floating)):
-        return math.isnan(value)
-    if isinstance(value, Decimal):
-        return value.is_nan()
-    return isinstance(value, (np.datetime64, np.timedelta64)) and bool(np.isnat(value))
+    # Not isinstance: it asks the value for its class.
+    found: Any = value
+    if issubclass(kind, (float, np.floating)):
+        return math.isnan(found)
+    if issubclass(kind, Decimal):
+        return bool(found.is_nan())
+    return issubclass(kind, (np.datetime64, np.timedelta64)) and bool(np.isnat(found))
 
 
 def as_seconds(array: NDArray[Any]) -> Floats:
