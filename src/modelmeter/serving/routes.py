@@ -1,0 +1,265 @@
+"""Monitoring attached to a Starlette or FastAPI application: middleware and routes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from prometheus_client import REGISTRY
+from prometheus_client.registry import Collector
+
+from modelmeter._errors import ConfigurationError, MissingExtraError
+from modelmeter.live.counts import Counts
+from modelmeter.live.exposition import Exposition
+from modelmeter.serving.asgi import ASGIApp, GoldenSignals, Receive, Scope, Send, leave_out
+from modelmeter.serving.failures import Failures
+from modelmeter.serving.port import MetricsServer
+from modelmeter.serving.request_series import Model
+from modelmeter.serving.route_names import template
+from modelmeter.serving.scrape import Bearer, Scrape
+
+try:
+    from anyio import CapacityLimiter, to_thread
+    from starlette.routing import Match, Route
+except ImportError as error:
+    raise MissingExtraError("starlette", "serve") from error
+
+_STATE: Final = "modelmeter"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How an application was instrumented.
+
+    Parameters
+    ----------
+    metrics_path, token, token_file, registry, port, host
+        As given to ``instrument``.
+    """
+
+    metrics_path: str = "/metrics"
+    token: str | None = field(default=None, repr=False)
+    token_file: str | Path | None = None
+    registry: Collector | None = REGISTRY
+    port: int | None = None
+    host: str = "0.0.0.0"
+
+
+class Instrumentation:
+    """What one application is monitored with; kept at ``app.state.modelmeter``.
+
+    Parameters
+    ----------
+    counts
+        Where requests are counted.
+    settings
+        How to export.
+
+    Attributes
+    ----------
+    exposition
+        Everything that ``/metrics`` says of models and requests.
+    scrape
+        Answers ``/metrics``.
+    server
+        The port of its own; None when ``/metrics`` is on the application.
+    signals
+        The middleware; None until the application starts.
+    """
+
+    def __init__(self, counts: Counts, settings: Settings) -> None:
+        self.counts = counts
+        self.settings = settings
+        self.exposition = Exposition([counts])
+        bearer = None
+        if settings.token is not None or settings.token_file is not None:
+            bearer = Bearer(settings.token, settings.token_file)
+        self.scrape = Scrape(self.exposition, settings.registry, bearer, Failures(counts))
+        self.server: MetricsServer | None = None
+        if settings.port is not None:
+            self.server = MetricsServer(
+                self.scrape,
+                host=settings.host,
+                port=settings.port,
+                path=settings.metrics_path,
+                shared=counts.directory is not None,
+            )
+        self.signals: GoldenSignals | None = None
+        self._prediction_routes: dict[str, Model] = {}
+
+    def attach(self, sources: Iterable[Counts], prediction_routes: Mapping[str, Model]) -> None:
+        """Export more tables, and label more routes."""
+        for source in sources:
+            self.exposition.add(source)
+        self._prediction_routes.update(prediction_routes)
+        if self.signals is not None:
+            for route, model in prediction_routes.items():
+                self.signals.series.learn(route, model)
+
+    def middleware(self, app: ASGIApp) -> GoldenSignals:
+        """Wrap the application, when it builds its middleware."""
+        self.signals = GoldenSignals(
+            app,
+            counts=self.counts,
+            prediction_routes=self._prediction_routes,
+            services=() if self.server is None else (self.server,),
+        )
+        return self.signals
+
+    def routes(self) -> list[Route]:
+        """Return the routes that the application gets; all that it answers for us is here."""
+        if self.server is not None:
+            return []
+        endpoint = MetricsEndpoint(self.scrape)
+        path = self.settings.metrics_path
+        return [Route(path, endpoint, methods=["GET"], name="metrics", include_in_schema=False)]
+
+
+class MetricsEndpoint:
+    """``/metrics`` as an ASGI application, to be mounted anywhere.
+
+    Parameters
+    ----------
+    scrape
+        Answers the scrapes.
+    """
+
+    def __init__(self, scrape: Scrape) -> None:
+        self._scrape = scrape
+        self._limiter: CapacityLimiter | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a scrape."""
+        leave_out()
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        # In a thread, so that other requests go on meanwhile, and in one of its own: a pool
+        # that is full is just what a scrape has to tell.
+        if self._limiter is None:
+            self._limiter = CapacityLimiter(1)
+        answer = await to_thread.run_sync(
+            self._scrape.answer,
+            headers.get(b"accept", ""),
+            headers.get(b"accept-encoding", ""),
+            headers.get(b"authorization", ""),
+            limiter=self._limiter,
+        )
+        length = ("Content-Length", str(len(answer.body)))
+        await send(
+            {
+                "type": "http.response.start",
+                "status": answer.status,
+                "headers": [
+                    (name.lower().encode(), value.encode())
+                    for name, value in (*answer.headers, length)
+                ],
+            }
+        )
+        body = b"" if scope["method"] == "HEAD" else answer.body
+        await send({"type": "http.response.body", "body": body})
+
+
+def instrument(
+    app: Any,
+    sources: Iterable[Counts],
+    *,
+    metrics_path: str = "/metrics",
+    token: str | None = None,
+    token_file: str | Path | None = None,
+    registry: Collector | None = REGISTRY,
+    port: int | None = None,
+    host: str = "0.0.0.0",
+    prediction_routes: Mapping[str, Model] | None = None,
+) -> Instrumentation:
+    """Measure an application's requests and export everything at ``/metrics``.
+
+    Called again for the same application, it adds the sources to those that ``/metrics``
+    exports already.
+
+    Parameters
+    ----------
+    app
+        A Starlette or FastAPI application that has not started yet. Wrap any other ASGI
+        application in ``GoldenSignals``.
+    sources
+        Tables to export. Requests are counted in the first, so that the workers of a
+        service count together when it has a directory.
+    metrics_path
+        Where to answer scrapes.
+    token
+        Bearer token that scrapes have to present.
+    token_file
+        File that holds the token, read again when it changes.
+    registry
+        The prometheus_client registry whose metrics are exported too; None for none. Of a
+        name that is in both, modelmeter's metric is exported.
+    port
+        Answer scrapes on a port of its own, instead of on the application.
+    host
+        Address for the port.
+    prediction_routes
+        Name and version of the model by route template, for the labels of requests. Without
+        it a route is labelled from its first prediction on.
+
+    Returns
+    -------
+    Instrumentation
+        The same object for the same application.
+
+    Raises
+    ------
+    ConfigurationError
+        When the application is of another kind or has started, when it answers
+        ``metrics_path`` itself, when the token cannot be used, or when it has been
+        instrumented with other settings.
+    """
+    if not all(hasattr(app, name) for name in ("add_middleware", "router", "state")):
+        raise ConfigurationError(
+            "instrument takes a Starlette or FastAPI application, not a "
+            f"{type(app).__name__}; wrap other ASGI applications: GoldenSignals(app)"
+        )
+    settings = Settings(metrics_path, token, token_file, registry, port, host)
+    sources = list(sources)
+    done: Instrumentation | None = getattr(app.state, _STATE, None)
+    if done is None:
+        done = _begin(app, sources[0] if sources else Counts(), settings)
+    elif settings not in (done.settings, Settings()):
+        raise ConfigurationError(
+            f"the application is instrumented with {done.settings}, which {settings} "
+            "contradicts; give settings once, or the same ones"
+        )
+    done.attach(sources, prediction_routes or {})
+    return done
+
+
+def _begin(app: Any, counts: Counts, settings: Settings) -> Instrumentation:
+    if getattr(app, "middleware_stack", None) is not None:
+        raise ConfigurationError(
+            "the application has started: instrument it where it is made, before it answers "
+            "requests or lifespan events"
+        )
+    path = settings.metrics_path
+    if not path.startswith("/") or "{" in path:
+        raise ConfigurationError(f"metrics_path has to be a plain path like /metrics, got {path!r}")
+    made = Instrumentation(counts, settings)
+    for route in made.routes():
+        _add_route(app, route)
+    app.add_middleware(made.middleware)
+    setattr(app.state, _STATE, made)
+    return made
+
+
+def _add_route(app: Any, route: Route) -> None:
+    """Add a route so that it is reached: last, or before the first that would swallow it."""
+    routes = app.router.routes
+    if template(routes, route.path, "GET") == route.path:
+        raise ConfigurationError(
+            f"the application answers GET {route.path} already; give another metrics_path"
+        )
+    scope = {"type": "http", "method": "GET", "path": route.path, "root_path": "", "headers": []}
+    for place, other in enumerate(routes):
+        if other.matches(dict(scope))[0] is Match.FULL:
+            routes.insert(place, route)
+            return
+    routes.append(route)

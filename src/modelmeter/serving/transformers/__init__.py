@@ -1,0 +1,1 @@
+"""Transformers that count what they fill in and what they do not know."""
