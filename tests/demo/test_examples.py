@@ -1,0 +1,145 @@
+"""Tests of examples/: there is no Docker engine here, so the files are checked as files."""
+
+import os
+import re
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import yaml
+
+import modelmeter as mm
+from modelmeter.demo.model import Trained
+from modelmeter.generate.stack import generate
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+COMPOSE = (EXAMPLES / "docker-compose.yml").read_text()
+SERVICES = yaml.safe_load(COMPOSE)["services"]
+DOCKERFILE = (EXAMPLES / "Dockerfile").read_text()
+
+
+def test_prometheus_files_are_generated(trained: Trained, tmp_path: Path):
+    """Configuration and rules are what modelmeter generates for the demo's profile.
+
+    ``MODELMETER_UPDATE=1 pytest tests/demo/test_examples.py`` writes them anew.
+    """
+    out = EXAMPLES / "prometheus" if os.environ.get("MODELMETER_UPDATE") else tmp_path
+    written = generate(
+        trained.profile,
+        out,
+        targets=["api:5000"],
+        windows=["10m", "1h", "24h"],
+        scrape_interval="5s",
+        evaluation_interval="15s",
+    )
+    kept = EXAMPLES / "prometheus"
+    names = sorted(path.relative_to(out) for path in written)
+    assert names == sorted(p.relative_to(kept) for p in kept.rglob("*") if p.is_file())
+    for name in names:
+        assert (kept / name).read_text() == (out / name).read_text(), (
+            f"examples/prometheus/{name} is out of date: run "
+            "MODELMETER_UPDATE=1 pytest tests/demo/test_examples.py"
+        )
+
+
+def test_promtool_accepts_the_configuration():
+    """Promtool finds nothing wrong with configuration and rules."""
+    if shutil.which("promtool") is None:
+        pytest.skip("promtool is not installed")
+    command = ["promtool", "check", "config", str(EXAMPLES / "prometheus/prometheus.yml")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "rules found" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("service", "port"), [("api", 5000), ("prometheus", 9090), ("grafana", 3000)]
+)
+def test_ports(service: str, port: int):
+    """The app is on 5000, Prometheus on 9090, Grafana on 3000, for this machine only."""
+    assert SERVICES[service]["ports"] == [f"127.0.0.1:{port}:{port}"]
+
+
+@pytest.mark.parametrize("service", ["api", "prometheus", "grafana"])
+def test_health_checks(service: str):
+    """Every service that stays up has a health check, and waits for what it needs."""
+    check = SERVICES[service]["healthcheck"]
+    assert check["test"][0] in ("CMD", "CMD-SHELL")
+    assert {"interval", "timeout", "retries", "start_period"} <= check.keys()
+    needs = {"prometheus": "api", "grafana": "prometheus"}
+    if service in needs:
+        assert SERVICES[service]["depends_on"] == {needs[service]: {"condition": "service_healthy"}}
+
+
+def test_images_are_pinned():
+    """Every image has a full version; the app's own has that of the package."""
+    images = {name: service["image"].partition(":") for name, service in SERVICES.items()}
+    assert images["api"] == images["traffic"] == ("modelmeter-demo", ":", mm.__version__)
+    assert images["prometheus"][0] == "prom/prometheus"
+    assert images["grafana"][0] == "grafana/grafana"
+    for _, _, tag in images.values():
+        assert re.fullmatch(r"v?\d+\.\d+\.\d+", tag)
+
+
+def test_data_is_in_named_volumes():
+    """What Prometheus and Grafana keep is in named volumes; the rest is mounted read-only."""
+    declared = yaml.safe_load(COMPOSE)["volumes"]
+    assert set(declared) == {"prometheus-data", "grafana-data"}
+    for name in ("prometheus", "grafana"):
+        sources = {mount.split(":")[0]: mount for mount in SERVICES[name]["volumes"]}
+        assert f"{name}-data" in sources
+        for source, mount in sources.items():
+            if source.startswith("./"):
+                assert mount.endswith(":ro")
+                assert (EXAMPLES / source).is_dir()
+
+
+def test_grafana_has_its_data_source():
+    """Grafana is provisioned with Prometheus, under the name that Compose gives it."""
+    path = EXAMPLES / "grafana/provisioning/datasources/prometheus.yml"
+    (source,) = yaml.safe_load(path.read_text())["datasources"]
+    assert (source["type"], source["isDefault"]) == ("prometheus", True)
+    assert source["url"] == "http://prometheus:9090"
+    assert "prometheus" in SERVICES
+
+
+def test_prometheus_reads_what_is_mounted():
+    """The configuration is where Prometheus is told to look, and scrapes the app's service."""
+    assert "--config.file=/etc/prometheus/prometheus.yml" in SERVICES["prometheus"]["command"]
+    assert "./prometheus:/etc/prometheus:ro" in SERVICES["prometheus"]["volumes"]
+    configuration = yaml.safe_load((EXAMPLES / "prometheus/prometheus.yml").read_text())
+    (job,) = configuration["scrape_configs"]
+    assert job["static_configs"] == [{"targets": ["api:5000"]}]
+
+
+def test_image_is_slim_and_runs_without_privileges():
+    """The image is slim, built in two stages, has a health check and does not run as root."""
+    stages = re.findall(r"^FROM (\S+)", DOCKERFILE, flags=re.MULTILINE)
+    assert len(stages) == 2
+    assert all(re.fullmatch(r"python:\d+\.\d+-slim", image) for image in stages)
+    last = DOCKERFILE.rpartition("FROM ")[2]
+    assert re.search(r"^USER [1-9]\d*$", last, flags=re.MULTILINE)
+    assert re.search(r"^HEALTHCHECK ", last, flags=re.MULTILINE)
+    assert "FLIGHT_DELAY_DIRECTORY=" in last
+
+
+def test_image_is_built_from_files_that_are_there():
+    """What the Dockerfile copies exists, and the ignore file lets it through."""
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, flags=re.MULTILINE)
+    names = [name for line in copied for name in line.split()]
+    assert names == ["pyproject.toml", "README.md", "LICENSE", "src"]
+    allowed = (EXAMPLES / "Dockerfile.dockerignore").read_text().splitlines()
+    for name in names:
+        assert (ROOT / name).exists()
+        assert f"!{name}" in allowed
+
+
+def test_commands_exist():
+    """What the images run can be run here: the app's factory and the traffic module."""
+    assert find_spec("modelmeter.demo.traffic")
+    command = re.findall(r'"(modelmeter\S+:create_app)"', DOCKERFILE)
+    assert command == ["modelmeter.demo.talk:create_app"]
+    assert SERVICES["traffic"]["command"][2] == "modelmeter.demo.traffic"
