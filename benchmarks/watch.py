@@ -8,7 +8,7 @@ through it; they take turns. Printed is CPU time per call (the lowest decile of 
 median over processes) and its ratio to the plain model's. A pickled copy of the plain model
 shows how large a difference means nothing::
 
-    python benchmarks/watch.py [--repeats 300] [--rounds 5]
+    python benchmarks/watch.py [--repeats 150] [--rounds 3]
 """
 
 from __future__ import annotations
@@ -99,8 +99,8 @@ def lowest_decile(model, X, repeats):
 def main():
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=300)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=150)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--one", choices=KINDS, help="measure one kind, print JSON")
     options = parser.parse_args()
     if options.one:

@@ -14,7 +14,7 @@ from modelmeter._errors import MissingExtraError
 try:
     import sklearn as _sklearn  # noqa: F401
 except ImportError as error:
-    raise MissingExtraError("scikit-learn", "demo") from error
+    raise MissingExtraError("scikit-learn", "sklearn") from error
 
 from modelmeter.serving.transformers.dropins import (
     KNNImputer,

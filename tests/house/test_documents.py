@@ -139,4 +139,3 @@ def test_extras_that_the_documents_name_exist():
     for path in [*DOCUMENTS, *(ROOT / "src").rglob("*.py")]:
         for named in re.findall(r"modelmeter\[([a-z,]+)\]", path.read_text()):
             assert set(named.split(",")) <= known, path
-

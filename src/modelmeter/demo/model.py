@@ -110,7 +110,7 @@ def fit(known: flights.Flights) -> Pipeline:
 
 
 def trained() -> Trained:
-    """Return the model of January to March and its profile; the model from a cache.
+    """Return the model of January to March and its profile, from the cache once made.
 
     Returns
     -------
@@ -118,17 +118,26 @@ def trained() -> Trained:
     """
     import joblib
 
-    known = flights.training().with_outcome()
     libraries = (f"{name} {version(name)}" for name in ("scikit-learn", "numpy", "pandas"))
-    sources = (Path(__file__), Path(flights.__file__))
-    key = cache.digest(*sources, platform.python_version(), platform.machine(), *libraries)
-    path = cache.directory() / f"{NAME}-{key}.joblib"
-    if path.exists():
-        model = joblib.load(path)
+    key = cache.digest(
+        *(Path(__file__), Path(flights.__file__)),
+        *(platform.python_version(), platform.machine(), *libraries),
+    )
+    package = Path(__file__).parents[1]
+    code = sorted(path for part in ("profile", "stats") for path in (package / part).glob("*.py"))
+    model_path = cache.directory() / f"{NAME}-{key}.joblib"
+    profile_path = cache.directory() / f"{NAME}-{cache.digest(key, *code)}.profile.json"
+    if model_path.exists() and profile_path.exists():
+        return Trained(joblib.load(model_path), Profile.load(profile_path))
+    known = flights.training().with_outcome()
+    if model_path.exists():
+        model = joblib.load(model_path)
     else:
         model = fit(known)
-        cache.keep(path, lambda part: joblib.dump(model, part))
-    return Trained(model, profile_of(model, known))
+        cache.keep(model_path, lambda part: joblib.dump(model, part))
+    profile = profile_of(model, known)
+    cache.keep(profile_path, profile.save)
+    return Trained(model, profile)
 
 
 def profile_of(model: Any, known: flights.Flights) -> Profile:

@@ -15,7 +15,7 @@ from typing import Any
 from modelmeter import names
 from modelmeter.live.counts import Block, Counts
 from modelmeter.live.freshness import Freshness
-from modelmeter.live.placing import Part, Plan, count_column, count_columns, place_row, plans_of
+from modelmeter.live.placing import Part, Plan, RowPlacer, count_column, count_columns, plans_of
 from modelmeter.live.reference import export_reference
 from modelmeter.live.request import current_request
 from modelmeter.live.rows import Columns, Rows, split
@@ -51,16 +51,17 @@ class Observer:
         self._block = self.counts.block(names.FEATURE_BIN, export_reference(profile, self.counts))
         plans = plans_of(profile)
         self._plans = plans[: len(self._features)]
+        self._place = RowPlacer(self._plans).place
         self._outputs = {plan.name: plan for plan in plans[len(self._features) :]}
         self._absent = self.counts.block(
             names.FEATURE_ABSENT, [(*self.labels, name) for name in self._features]
-        )
+        ).cells
         self._freshness = Freshness(self.counts, self.labels, self._features)
         outcomes = [(*self.labels, "ok"), (*self.labels, "error")]
-        self._predictions = self.counts.block(names.PREDICTIONS, outcomes)
-        self._seconds = self.counts.block(names.PREDICTION_SECONDS, [self.labels])
-        self._rows = self.counts.block(names.PREDICTION_ROWS, [self.labels])
-        self._last_prediction = self.counts.block(names.LAST_PREDICTION, [self.labels])
+        self._predictions = self.counts.block(names.PREDICTIONS, outcomes).cells
+        self._seconds = self.counts.block(names.PREDICTION_SECONDS, [self.labels]).cells
+        self._rows = self.counts.block(names.PREDICTION_ROWS, [self.labels]).cells
+        self._last_prediction = self.counts.block(names.LAST_PREDICTION, [self.labels]).cells
         self._failures: dict[str, Block] = {}
         self._failure_block("observe")
 
@@ -129,7 +130,7 @@ class Observer:
         """Count rows for which the model raised."""
         self._mark_request()
         with self.counts.lock:
-            self._predictions.cells[1] += rows
+            self._predictions[1] += rows
 
     @contextmanager
     def guard(self, where: str) -> Iterator[None]:
@@ -146,7 +147,7 @@ class Observer:
         if instead is not None:
             X = instead.get(self, X)
         rows: Rows = [X] if type(X) is dict else [] if X is None else split(X, self._features)
-        outputs = self._outputs_of(y_pred, y_score, derive=True)
+        outputs = self._outputs_of(y_pred, y_score)
         size = rows.rows if isinstance(rows, Columns) else len(rows)
         if X is None and outputs:
             size = len(outputs[0][1])
@@ -157,25 +158,29 @@ class Observer:
             return
         if seconds is not None and not 0 <= seconds < math.inf:
             seconds = None  # the clock was set back
-        cells, parts = self._count_outputs(outputs)
+        cells, parts = self._count_outputs(outputs) if outputs else ([], [])
         absent: list[tuple[int, int]] = []
         if isinstance(rows, Columns):
             counted, absent = count_columns(self._plans, rows)
             parts += counted
         else:
             for row in rows:
-                place_row(self._plans, row, cells, absent)
+                self._place(row, cells, absent)
         self._add(cells, parts, absent, rows=size, seconds=seconds, now=now)
         self._freshness.look(now, rows)
 
     @staticmethod
-    def _count_outputs(outputs: list[tuple[Plan, Array]]) -> tuple[list[int], list[Part]]:
+    def _count_outputs(outputs: Sequence[tuple[Plan, Array]]) -> tuple[list[int], list[Part]]:
         """Return the cells of a single answer, or the counts of several."""
         cells = [p.start + p.bins.index(values[0]) for p, values in outputs if len(values) == 1]
         return cells, [count_column(p, values) for p, values in outputs if len(values) > 1]
 
-    def _outputs_of(self, y_pred: Any, y_score: Any, *, derive: bool) -> list[tuple[Plan, Array]]:
+    def _outputs_of(
+        self, y_pred: Any, y_score: Any, *, derive: bool = True
+    ) -> Sequence[tuple[Plan, Array]]:
         """Return the outputs that the profile knows, each of shape (n_rows,)."""
+        if y_pred is None and y_score is None:
+            return ()
         found: list[tuple[Plan, Array]] = []
         if y_pred is None and y_score is not None and derive:
             y_pred = classes_of_scores(self.profile.model, y_score)
@@ -203,13 +208,16 @@ class Observer:
             for where, part in parts:
                 values[where] += part
             for i, lacking in absent:
-                self._absent.cells[i] += lacking
+                self._absent[i] += lacking
             if rows:
-                self._predictions.cells[0] += rows
-                self._last_prediction.cells[0] = now
-                _observe_into(self._rows, rows)
+                self._predictions[0] += rows
+                self._last_prediction[0] = now
+                # A histogram of one series: its buckets, and last the sum.
+                self._rows[bisect_left(names.PREDICTION_ROWS.buckets, rows)] += 1.0
+                self._rows[-1] += rows
                 if seconds is not None:
-                    _observe_into(self._seconds, seconds)
+                    self._seconds[bisect_left(names.PREDICTION_SECONDS.buckets, seconds)] += 1.0
+                    self._seconds[-1] += seconds
 
     def _mark_request(self) -> None:
         record = current_request.get()
@@ -238,10 +246,3 @@ class Observer:
                 error,
                 exc_info=error,
             )
-
-
-def _observe_into(histogram: Block, value: float) -> None:
-    """Add one observation to a histogram of one series."""
-    cells = histogram.cells
-    cells[bisect_left(histogram.metric.buckets, value)] += 1
-    cells[len(cells) - 1] += value

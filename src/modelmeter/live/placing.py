@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from modelmeter.live.rows import Columns
 from modelmeter.profile.columns import Array, count_array
-from modelmeter.profile.profile import FeatureProfile, Profile
-from modelmeter.stats.bins import Bins, CategoricalBins, Counts
+from modelmeter.profile.profile import Profile
+from modelmeter.stats.bins import Bins, CategoricalBins, Counts, NumericBins
 
 _EXACT = 2**53  # larger integers are rounded when they become floats, as columns do
 
@@ -18,28 +18,12 @@ Part = tuple[slice, Counts]
 
 
 class Plan(NamedTuple):
-    """The cells of a feature, and what it takes to find the one of a value quickly.
-
-    Parameters
-    ----------
-    name
-        Of the feature.
-    start, stop
-        Its cells.
-    bins
-        Its bins, one cell each.
-    edges
-        Of a numeric feature.
-    table
-        Bins of a text feature by category.
-    """
+    """The cells of a feature: `start` to `stop`, one for each of its `bins`."""
 
     name: str
     start: int
     stop: int
     bins: Bins
-    edges: tuple[float, ...] | None
-    table: Mapping[Any, int] | None
 
 
 def plans_of(profile: Profile) -> list[Plan]:
@@ -47,51 +31,72 @@ def plans_of(profile: Profile) -> list[Plan]:
     plans: list[Plan] = []
     start = 0
     for feature in (*profile.features, *profile.predictions):
-        plans.append(_plan(feature, start))
+        plans.append(Plan(feature.name, start, start + len(feature.bins.bins), feature.bins))
         start = plans[-1].stop
     return plans
 
 
-def _plan(feature: FeatureProfile, start: int) -> Plan:
-    bins = feature.bins
-    stop = start + len(bins.bins)
-    if isinstance(bins, CategoricalBins):
-        table = bins.table if bins.value_type == "str" else None
-        return Plan(feature.name, start, stop, bins, None, table)
-    return Plan(feature.name, start, stop, bins, None if bins.is_time else bins.edges, None)
-
-
-def place_row(
-    plans: Sequence[Plan], row: Mapping[str, Any], cells: list[int], absent: list[tuple[int, int]]
-) -> None:
-    """Find the cell of every value of a row; the fast path of the whole library.
+class RowPlacer:
+    """Finds the cells of single rows.
 
     Parameters
     ----------
     plans
         Of the features.
-    row
-        Values by feature.
-    cells
-        The cells are appended to it.
-    absent
-        Positions of the features that the row lacks are appended to it, and 1.
     """
-    for i, (name, start, _, bins, edges, table) in enumerate(plans):
-        try:
-            value = row[name]
-        except KeyError:
-            absent.append((i, 1))
-            continue
-        kind = type(value)
-        if kind is float and edges is not None and value == value:
-            cells.append(start + bisect_right(edges, value))
-        elif kind is str and table is not None and (found := table.get(value)) is not None:
-            cells.append(start + found)
-        elif kind is int and edges is not None and -_EXACT <= value <= _EXACT:
-            cells.append(start + bisect_right(edges, value))
-        else:
-            cells.append(start + bins.index(value))
+
+    def __init__(self, plans: Sequence[Plan]) -> None:
+        self._numbers: list[tuple[int, str, int, tuple[float, ...], Bins]] = []
+        self._texts: list[tuple[int, str, int, dict[Any, int], Bins]] = []
+        self._others: list[tuple[int, str, int, Bins]] = []
+        for i, (name, start, _, bins) in enumerate(plans):
+            if isinstance(bins, NumericBins) and not bins.is_time:
+                self._numbers.append((i, name, start, bins.edges, bins))
+            elif isinstance(bins, CategoricalBins) and bins.value_type == "str":
+                cells = {category: start + place for category, place in bins.table.items()}
+                self._texts.append((i, name, start, cells, bins))
+            else:
+                self._others.append((i, name, start, bins))
+
+    def place(
+        self, row: Mapping[str, Any], cells: list[int], absent: list[tuple[int, int]]
+    ) -> None:
+        """Find the cell of every value of a row; the fast path of the whole library.
+
+        Parameters
+        ----------
+        row
+            Values by feature.
+        cells
+            The cells are appended to it.
+        absent
+            Positions of the features that the row lacks are appended to it, and 1.
+        """
+        add = cells.append
+        for i, name, start, edges, bins in self._numbers:
+            try:
+                value = row[name]
+            except KeyError:
+                absent.append((i, 1))
+                continue
+            kind = type(value)
+            if (kind is float and value == value) or (kind is int and -_EXACT <= value <= _EXACT):
+                add(start + bisect_right(edges, value))
+            else:
+                add(start + bins.index(value))
+        for i, name, start, table, bins in self._texts:
+            try:
+                value = row[name]
+            except KeyError:
+                absent.append((i, 1))
+                continue
+            found = table.get(value) if type(value) is str else None
+            add(start + bins.index(value) if found is None else found)
+        for i, name, start, bins in self._others:
+            if name in row:
+                add(start + bins.index(row[name]))
+            else:
+                absent.append((i, 1))
 
 
 def count_columns(plans: Sequence[Plan], rows: Columns) -> tuple[list[Part], list[tuple[int, int]]]:

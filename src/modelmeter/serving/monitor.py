@@ -72,7 +72,7 @@ class Monitor(Observer):
         metrics_path: str = "/metrics",
         token: str | None = None,
         token_file: str | Path | None = None,
-        registry: Collector | None | Literal["default"] = "default",
+        registry: Collector | Literal["default"] | None = "default",
         port: int | None = None,
         host: str = "0.0.0.0",
         prediction_routes: Sequence[str] = (),
