@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no failure.
+settings.register_profile("modelmeter", deadline=None)
+settings.load_profile("modelmeter")
 
 
 @pytest.hookimpl(trylast=True)

@@ -25,6 +25,18 @@ def test_directory_falls_back_to_a_private_one(tmp_path: Path, monkeypatch: pyte
     assert found.stat().st_mode & 0o077 == 0
 
 
+def test_directory_without_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A user without a home directory, as in a container, gets a private directory too."""
+
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert cache.directory().parent == tmp_path
+
+
 def test_digest_depends_on_every_part_and_its_place(tmp_path: Path):
     """Other text, other content or another split of the same text give another digest."""
     file = tmp_path / "file"

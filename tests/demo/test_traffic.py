@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from pathlib import Path
 
 import httpx2
 import numpy as np
@@ -130,6 +131,16 @@ def test_command_line(service: str, endpoint: str, capsys: pytest.CaptureFixture
     )
     assert status == 0
     assert capsys.readouterr().out.startswith("3 requests in ")
+
+
+def test_documented_commands(service: str, capsys: pytest.CaptureFixture[str]):
+    """The commands that docs/demo.md shows are understood."""
+    lines = (Path(__file__).parents[2] / "docs" / "demo.md").read_text().splitlines()
+    start = "python -m modelmeter.demo.traffic "
+    shown = [line.removeprefix(start).split() for line in lines if line.startswith(start)]
+    assert [words[0] for words in shown] == ["random", "model"]
+    for words in shown:
+        assert traffic.main([*words, f"--url={service}", "--requests=2"]) == 0
 
 
 def test_command_line_reports_failure(capsys: pytest.CaptureFixture[str]):

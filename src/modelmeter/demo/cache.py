@@ -24,13 +24,13 @@ def directory() -> Path:
     -------
     pathlib.Path
     """
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    path = Path(root) / "modelmeter"
     try:
+        root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        path = Path(root) / "modelmeter"
         path.mkdir(parents=True, exist_ok=True)
         if os.access(path, os.W_OK):
             return path
-    except OSError:
+    except (OSError, RuntimeError):  # a container's user may have no home at all
         pass
     return Path(tempfile.mkdtemp(prefix="modelmeter-"))
 

@@ -219,7 +219,7 @@ class _Demo:
         self._say(f"  {_local(stage.service)}/metrics   what is counted")
         if stage.prometheus:
             self._say(
-                f"  {_local(stage.prometheus)}/query?g0.expr=model_feature:psi_excess&g0.tab=0"
+                f"  {_local(stage.prometheus)}/graph?g0.expr=model_feature:psi_excess&g0.tab=0"
                 "   drift over time"
             )
         while True:

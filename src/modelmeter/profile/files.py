@@ -100,7 +100,7 @@ class FileSource:
                 check_names(schema.names)
                 for _ in self._read_csv():
                     pass
-            except pyarrow.ArrowInvalid as error:
+            except (pyarrow.ArrowException, OSError) as error:
                 self._widen(schema, str(error))
             else:
                 return

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from modelmeter._errors import DataError
 from modelmeter.profile.columns import Array
-from modelmeter.profile.reading import _extra, _slice, _times
+from modelmeter.profile.reading import as_times, extra_column, slice_of
 from modelmeter.profile.sources import Source
 from modelmeter.stats.bins import Floats, is_missing
 
@@ -76,11 +76,12 @@ def labelled_batches(
     DataError
         One of them has another length than the data.
     """
-    extras = {"y": _extra("y", y)}
-    extras |= {"timestamps": _extra("timestamps", timestamps), "groups": _extra("groups", groups)}
+    extras = {"y": extra_column("y", y)}
+    extras["timestamps"] = extra_column("timestamps", timestamps)
+    extras["groups"] = extra_column("groups", groups)
     start = 0
     for batch in source.batches(features, as_array=as_array):
-        parts = {what: _slice(what, extra, batch, start) for what, extra in extras.items()}
+        parts = {what: slice_of(what, extra, batch, start) for what, extra in extras.items()}
         truth, times = parts["y"], parts["timestamps"]
         assert truth is not None
         known = np.flatnonzero(~_missing(truth))
@@ -88,7 +89,7 @@ def labelled_batches(
             batch.native,
             truth,
             np.arange(start, start + batch.rows),
-            None if times is None else _times(times, start),
+            None if times is None else as_times(times, start),
             parts["groups"],
         )
         start += batch.rows

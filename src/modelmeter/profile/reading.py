@@ -69,8 +69,8 @@ class Reading:
         self._model = model
         self._facts = facts
         self._source = source
-        self._y = _extra("y", y)
-        self._timestamps = _extra("timestamps", timestamps)
+        self._y = extra_column("y", y)
+        self._timestamps = extra_column("timestamps", timestamps)
         self._answers = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - closed in close
         # An estimator fitted on an array warns when it is given names.
         self._as_array = hasattr(model, "n_features_in_") and not hasattr(
@@ -97,11 +97,11 @@ class Reading:
             columns |= answer(batch, start)
             if any(len(column) != batch.rows for column in columns.values()):
                 raise DataError("X gave other rows when it was read again: make it a file")
-            target = _slice("y", self._y, batch, start)
+            target = slice_of("y", self._y, batch, start)
             if target is not None:
                 columns["target", "y_true"] = target
-            times = _slice("timestamps", self._timestamps, batch, start)
-            yield Rows(columns, None if times is None else _times(times, start), batch.rows)
+            times = slice_of("timestamps", self._timestamps, batch, start)
+            yield Rows(columns, None if times is None else as_times(times, start), batch.rows)
             start += batch.rows
         for what, extra in (("y", self._y), ("timestamps", self._timestamps)):
             if isinstance(extra, np.ndarray) and len(extra) != start:
@@ -130,7 +130,7 @@ def _call(function: Callable[[Any], Any], X: Any, span: str) -> Any:
         raise ModelError(f"the model failed on {span} of X: {error}") from error
 
 
-def _extra(what: str, values: Any) -> str | Array | None:
+def extra_column(what: str, values: Any) -> str | Array | None:
     """Return a column's name as it is and anything else as an array."""
     if values is None or isinstance(values, str):
         return values
@@ -148,7 +148,8 @@ def _extra(what: str, values: Any) -> str | Array | None:
     return array
 
 
-def _slice(what: str, extra: str | Array | None, batch: Batch, start: int) -> Array | None:
+def slice_of(what: str, extra: str | Array | None, batch: Batch, start: int) -> Array | None:
+    """Return the rows of a batch from what goes with the data, None where there is nothing."""
     if extra is None:
         return None
     if isinstance(extra, str):
@@ -159,7 +160,7 @@ def _slice(what: str, extra: str | Array | None, batch: Batch, start: int) -> Ar
     return part
 
 
-def _times(array: Array, start: int) -> Floats:
+def as_times(array: Array, start: int) -> Floats:
     """Convert time stamps to seconds since 1970."""
     if array.dtype.kind == "M":
         times = as_seconds(array)

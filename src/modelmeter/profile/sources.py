@@ -82,15 +82,12 @@ def open_source(X: Any, feature_names: Sequence[str] | None) -> Source:
         return ArraySource(X, feature_names)
     if hasattr(X, "read_next_batch"):
         raise DataError("X can be read only once, and is needed twice: read it into a table")
-    try:
-        frame = nw.from_native(X, pass_through=True)
-    except DuplicateError:
-        check_names(_raw_columns(X))  # says which
-        raise
-    if isinstance(frame, nw.DataFrame):
-        return FrameSource(frame)
     if (read := _stream_reader(X)) is not None:
         return StreamSource(read)
+    if isinstance(frame := _narwhal(X), nw.DataFrame):
+        return FrameSource(frame)
+    if hasattr(X, "__arrow_c_stream__") and not hasattr(X, "dtype"):
+        return StreamSource(lambda: _arrow_frames(X))
     raise DataError(
         "X must be a data frame (pandas, polars, pyarrow, DuckDB, Dask, Spark), a numpy array "
         f"or a path to a .parquet or .csv file, not {type(X).__module__}.{type(X).__name__}"
@@ -161,7 +158,7 @@ class StreamSource:
         native = next(read(), None)
         if native is None:
             raise DataError("X has no rows")
-        first = nw.from_native(native, eager_only=True)
+        first = _narwhal(native)
         self.columns = check_names(first.columns)
         self.dtypes = dtype_names(first)
 
@@ -175,6 +172,15 @@ class StreamSource:
 
 def _array_column(part: Array, where: Mapping[str, int], name: str) -> Array:
     return part[:, where[name]]
+
+
+def _narwhal(native: Any) -> Any:
+    """Return a data frame as narwhals', anything else as it is."""
+    try:
+        return nw.from_native(native, pass_through=True)
+    except DuplicateError:
+        check_names(_raw_columns(native))  # says which
+        raise
 
 
 def _raw_columns(native: Any) -> list[object]:
@@ -211,15 +217,15 @@ def arrow_to_frame(table: Any) -> Any:
 def _stream_reader(X: Any) -> Callable[[], Iterator[IntoDataFrame]] | None:
     """Return a function that reads a lazy or distributed frame from its start."""
     library = _library(X)
-    if library == "polars":
-        if hasattr(X, "collect_batches"):
-            return lambda: iter(X.collect_batches(chunk_size=BATCH_ROWS))
-        return (lambda: X.collect().iter_slices(BATCH_ROWS)) if hasattr(X, "collect") else None
+    if library == "polars" and hasattr(X, "collect_batches"):
+        return lambda: iter(X.collect_batches(chunk_size=BATCH_ROWS))
+    if library == "polars" and hasattr(X, "collect"):
+        return lambda: X.collect().iter_slices(BATCH_ROWS)
     if library.startswith("dask"):
         return lambda: (part.compute() for part in X.partitions)
     if library == "pyspark":
         return lambda: _spark_frames(X)
-    if hasattr(X, "__arrow_c_stream__"):
+    if library.endswith("duckdb"):
         return lambda: _arrow_frames(X)
     return None
 
