@@ -95,6 +95,15 @@ def test_a_bad_field_is_a_422_that_names_it(client, payload, where):
     assert all(where in map(str, error["loc"]) for error in answer.json()["detail"])
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_number_that_is_none_in_json_is_a_422(client, number):
+    """NaN and infinities in a body are refused by the field's name, not by a crash."""
+    body = f'{{"temp": {number}, "hour": 7, "origin": "JFK", "weekend": false}}'
+    answer = client.post("/predict", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"][-1] == "temp"
+
+
 def test_the_docs_show_every_field(client):
     """The OpenAPI schema lists each feature with its type, and an example row."""
     schema = client.get("/openapi.json").json()

@@ -22,7 +22,9 @@ from modelmeter.serving.load import load_model
 from modelmeter.serving.monitor import Monitor
 
 try:
-    from fastapi import Body, FastAPI, HTTPException, Response
+    from fastapi import Body, FastAPI, HTTPException, Request, Response
+    from fastapi.exceptions import RequestValidationError
+    from fastapi.responses import JSONResponse
     from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 except ImportError as error:
     raise MissingExtraError("fastapi", "serve") from error
@@ -131,6 +133,7 @@ def create_app(
     # The schema exists only now, at run time.
     predict.__annotations__["rows"] = body
     app.post("/predict", summary="Predict", response_model_exclude_none=True)(predict)
+    app.exception_handler(RequestValidationError)(_refuse)
     app.get("/health", summary="Is the process alive")(service.health)
     app.get("/ready", summary="Are predictions answered")(service.ready)
     monitor.instrument(
@@ -139,6 +142,13 @@ def create_app(
         prediction_routes=["/predict"],
     )
     return app
+
+
+async def _refuse(request: Request, error: Exception) -> JSONResponse:
+    """Name the bad fields, without their values: a NaN among them is no JSON."""
+    assert isinstance(error, RequestValidationError)
+    detail = [{key: e[key] for key in ("type", "loc", "msg")} for e in error.errors()]
+    return JSONResponse({"detail": detail}, status_code=422)
 
 
 class _Service:
