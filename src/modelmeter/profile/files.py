@@ -67,7 +67,8 @@ class FileSource:
 
     def _read_parquet(self, *, schema_only: bool = False) -> Iterator[Any]:
         try:
-            with pyarrow.parquet.ParquetFile(self._path) as file:
+            # Its buffer would hold what was read until the end of the file.
+            with pyarrow.parquet.ParquetFile(self._path, pre_buffer=False) as file:
                 if schema_only:
                     yield file.schema_arrow.empty_table()
                     return

@@ -26,7 +26,7 @@ from modelmeter.stats.values import Floats, as_seconds, epoch_seconds, is_missin
 Key = tuple[str, str]
 """``features``, ``predictions`` or ``target``, and the column's name."""
 
-SPOOL_BYTES = 64 * 2**20
+SPOOL_BYTES = 32 * 2**20
 DAY = 86_400
 
 # The years 1 to 9999: numbers beyond are milli- or nanoseconds.
