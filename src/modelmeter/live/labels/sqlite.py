@@ -1,0 +1,52 @@
+"""What SQLite needs to be told: commits that are on disk, writers that wait their turn."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import time
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from modelmeter._errors import ConfigurationError
+
+READING: Final = "modelmeter_reading"
+"""Execution option of a connection: whether its transaction only reads."""
+
+
+def set_up_sqlite(connection: Any, _: Any) -> None:
+    """Put a new SQLite connection into WAL mode, with commits that are on disk."""
+    # The sqlite3 module begins transactions by itself, and too late; see `begin_sqlite`.
+    connection.isolation_level = None
+    mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    if mode != "wal":
+        raise ConfigurationError(
+            f"SQLite cannot use WAL here (its journal mode stays {mode!r}): keep the label "
+            "store on a local file system"
+        )
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def begin_sqlite(connection: Connection, timeout: float) -> None:
+    """Begin a transaction; one that writes waits for the other processes' to end."""
+    if connection.get_execution_options()[READING]:
+        connection.exec_driver_sql("BEGIN")
+        return
+    # SQLite itself soon looks only ten times a second, and then hardly ever finds a gap between
+    # the transactions of a process that labels a large file.
+    driver: Any = connection.connection.driver_connection
+    deadline = time.monotonic() + timeout
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        while time.monotonic() < deadline:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    break
+            time.sleep(random.uniform(0.001, 0.004))
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={round(1000 * timeout)}")
