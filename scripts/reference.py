@@ -22,7 +22,7 @@ def metrics_page() -> str:
     lines = [
         "# Metrics",
         "",
-        "What `/metrics` exports. Written by `scripts/reference.py` from `names.py`.",
+        "What `/metrics` exports. Written by `scripts/reference.py` from `names/`.",
         "",
         "| metric | type | labels | meaning |",
         "|---|---|---|---|",

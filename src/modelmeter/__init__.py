@@ -21,8 +21,10 @@ from modelmeter._errors import (
     ModelmeterError,
     ProfileError,
     ProfileFileError,
+    StoreUnavailableError,
 )
 from modelmeter.profile.choose import Binning
+from modelmeter.profile.measuring import Measuring
 from modelmeter.profile.profile import FeatureProfile, Profile
 from modelmeter.serving.monitor import Monitor
 
@@ -33,6 +35,7 @@ __all__ = [
     "ConfigurationError",
     "DataError",
     "FeatureProfile",
+    "Measuring",
     "MergeError",
     "MissingExtraError",
     "ModelError",
@@ -41,5 +44,6 @@ __all__ = [
     "Profile",
     "ProfileError",
     "ProfileFileError",
+    "StoreUnavailableError",
     "__version__",
 ]

@@ -9,6 +9,7 @@
     │   └── MergeError                       two profiles over different bins
     ├── ModelError (ValueError)              a model cannot be loaded, or has no way to predict
     ├── ConfigurationError (ValueError)      a setting that cannot work, found at start-up
+    ├── StoreUnavailableError (ConnectionError)   the label store's database, for now
     └── MissingExtraError (ImportError)      an optional dependency; names the extra to install
 
 On the request path nothing of this is raised: monitoring counts its own failure
@@ -44,6 +45,10 @@ class ModelError(ModelmeterError, ValueError):
 
 class ConfigurationError(ModelmeterError, ValueError):
     """A setting that cannot work, found at start-up."""
+
+
+class StoreUnavailableError(ModelmeterError, ConnectionError):
+    """The database of the label store cannot be used now; try again later."""
 
 
 class MissingExtraError(ModelmeterError, ImportError):

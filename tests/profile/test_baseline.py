@@ -20,6 +20,7 @@ from modelmeter.profile.calibration import Calibration, ErrorCalibration
 from modelmeter.profile.check import Checker
 from modelmeter.profile.outofsample import OutOfSample, cross_validate
 from modelmeter.profile.sources import open_source
+from modelmeter.stats.labels import is_label
 from modelmeter.stats.performance import estimate_regression, z_score
 
 NAMES = ["a", "b", "c"]
@@ -150,11 +151,12 @@ def test_files_give_back_what_was_written(kind):
 @given(
     st.lists(
         st.tuples(
-            st.text(),
+            st.text().filter(is_label),
             st.floats(allow_nan=False, allow_infinity=False),
             st.none() | st.floats(0, allow_infinity=False),
             st.sampled_from([None, "a", "b"]),
-        )
+        ),
+        unique_by=lambda row: (row[0], row[3]),
     )
 )
 def test_any_baseline_comes_back(rows):

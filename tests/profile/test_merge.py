@@ -77,3 +77,122 @@ def test_a_part_without_values_changes_nothing():
     merged = WHOLE.merge(build(empty, bins_from=WHOLE))
     assert merged.features[0].moments == WHOLE.features[0].moments
     assert merged.features[0].missing == WHOLE.features[0].missing + 50
+
+
+# what was measured out of sample
+
+HOUR = FRAME["k"].to_numpy()
+TRUTHS = {
+    "number": 2.0 * HOUR + RANDOM.normal(size=600),
+    "scores": (HOUR + RANDOM.normal(0, 9, 600) > 20).astype(int),
+    "classes": np.digitize(HOUR + RANDOM.normal(0, 9, 600), [15, 25]),
+}
+
+
+class Scored:
+    """A classifier with probabilities of as many classes as it is told."""
+
+    def __init__(self, classes):
+        self.classes_ = np.arange(classes)
+
+    def predict(self, X):
+        return self.predict_proba(X).argmax(axis=1)
+
+    def predict_proba(self, X):
+        centers = np.linspace(5, 35, len(self.classes_))
+        likely = np.exp(-np.abs(X["k"].to_numpy(dtype=float)[:, None] - centers) / 5)
+        return likely / likely.sum(axis=1, keepdims=True)
+
+
+MODELS = {"number": double, "scores": Scored(2), "classes": Scored(3)}
+
+
+def measured(kind, rows, **options):
+    """Return a profile of some rows, measured on the same rows."""
+    y = {"y_holdout": TRUTHS[kind][rows], "X_holdout": FRAME[rows]}
+    return mm.Profile.build(
+        MODELS[kind], FRAME[rows], name="m", version="1", segments=["c"], **(y | options)
+    )
+
+
+def assert_same_baseline(mine, whole):
+    """Two baselines have the same figures up to rounding."""
+    assert (mine.method, mine.rows) == (whole.method, whole.rows)
+    names = [(m.metric, m.of_class) for m in whole.measures]
+    assert [(m.metric, m.of_class) for m in mine.measures] == names
+    for one, other in zip(mine.measures, whole.measures, strict=True):
+        assert one.value == pytest.approx(other.value, rel=1e-6, abs=1e-9)
+        assert one.error == pytest.approx(other.error, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("cut", [1, 250, 599])
+def test_performance_of_parts_is_that_of_the_whole(kind, cut):
+    """Calibrations add up, and baselines follow from them, as a whole and by segment."""
+    whole = measured(kind, slice(None))
+    first, second = (
+        measured(kind, rows, bins_from=whole) for rows in (slice(0, cut), slice(cut, None))
+    )
+    merged = first.merge(second)
+    assert merged.unmeasured == ""
+    assert_same_baseline(merged.baseline, whole.baseline)
+    if kind == "number":
+        for mine, theirs in zip(merged.calibration.sums, whole.calibration.sums, strict=True):
+            assert mine == pytest.approx(theirs)
+    else:
+        assert merged.calibration.counts == whole.calibration.counts
+        assert merged.calibration.scores == pytest.approx(whole.calibration.scores)
+    (mine,), (theirs,) = merged.segments, whole.segments
+    assert mine.counts == theirs.counts
+    for one, other in zip(mine.baselines, theirs.baselines, strict=True):
+        assert (one is None) == (other is None)
+        if one is not None:
+            assert_same_baseline(one, other)
+
+
+def test_a_merged_profile_can_be_saved(tmp_path):
+    """What was merged is read back as it was."""
+    merged = measured("scores", slice(None)).merge(measured("scores", slice(None)))
+    merged.save(tmp_path / "m.json")
+    assert mm.Profile.load(tmp_path / "m.json") == merged
+
+
+def test_a_part_without_a_measurement_leaves_none():
+    """Half a measurement is none; the reason names the part that lacks it, however often."""
+    whole = measured("scores", slice(None))
+    nothing = {"X_holdout": None, "y_holdout": None, "bins_from": whole}
+    bare = measured("scores", slice(0, 300), **nothing)
+    assert "give y" in bare.unmeasured
+    for merged in (whole.merge(bare), bare.merge(whole), whole.merge(bare).merge(whole)):
+        assert (merged.baseline, merged.calibration) == (None, None)
+        assert merged.unmeasured == (
+            f"of two profiles that were merged one is unmeasured: {bare.unmeasured}"
+        )
+        (segments,) = merged.segments
+        assert set(segments.baselines) == set(segments.calibrations) == {None}
+        assert np.asarray(segments.counts["y_pred"]).sum() == merged.rows
+    assert bare.merge(bare).unmeasured == bare.unmeasured
+
+
+def test_methods_are_named_once_each():
+    """Parts measured in two ways say both, and no way twice."""
+    whole = measured("scores", slice(None))
+    other = replace(whole, baseline=replace(whole.baseline, method="cross-validation"))
+    merged = whole.merge(other).merge(whole).merge(other)
+    assert merged.baseline.method == "hold-out; cross-validation"
+    assert merged.baseline.rows == 2400
+
+
+def test_different_segments_are_refused():
+    """Profiles with segments by different features cannot be merged."""
+    whole = measured("scores", slice(None))
+    with pytest.raises(mm.MergeError, match=r"different segments: \['c'\] and \[\]"):
+        whole.merge(replace(whole, segments=()))
+
+
+def test_a_canary_of_either_is_kept():
+    """The first profile's canary rows stay; where it has none, the other's do."""
+    bare, first, second = (build(FRAME, bins_from=WHOLE, canary_rows=n) for n in (0, 2, 3))
+    assert first.merge(second).canary == first.canary
+    assert bare.merge(second).canary == second.canary
+    assert bare.merge(bare).canary is None

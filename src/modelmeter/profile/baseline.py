@@ -17,11 +17,11 @@ from modelmeter.profile.calibration import (
     AnyCalibration,
     Calibration,
     ErrorCalibration,
+    prediction_profile,
     score_profile,
 )
 from modelmeter.profile.check import Checker
 from modelmeter.profile.columns import Array
-from modelmeter.profile.facts import Y_PRED
 from modelmeter.profile.outofsample import OutOfSample
 from modelmeter.profile.profile import FeatureProfile, ModelFacts
 from modelmeter.stats.bins import NumericBins
@@ -110,6 +110,8 @@ class Baseline:
             A field is missing or holds something else.
         """
         measures = [_measure(inner, classes) for inner in c.objects("measures")]
+        names = {(measure.metric, measure.of_class) for measure in measures}
+        c.require(len(names) == len(measures), "measures", "has a figure twice")
         return Baseline(c.text("method"), c.count("rows"), tuple(measures))
 
 
@@ -135,7 +137,8 @@ def measure(
     calibration : Calibration or ErrorCalibration
         By the same bins as production is counted in.
     """
-    calibration = _calibration(facts, outputs, found)
+    with np.errstate(over="ignore", invalid="ignore"):
+        calibration = _calibration(facts, outputs, found)
     return baseline_of(facts, outputs, calibration, found.method), calibration
 
 
@@ -156,13 +159,18 @@ def baseline_of(
     method
         How it was measured, in words.
     """
+    # Sums near the largest float: figures that overflow are left out.
+    with np.errstate(over="ignore", invalid="ignore"):
+        measures = tuple(_figures(facts, outputs, calibration))
+    return Baseline(method, calibration.rows, measures)
+
+
+def _figures(
+    facts: ModelFacts, outputs: Sequence[FeatureProfile], calibration: AnyCalibration
+) -> Iterable[Measure]:
     if isinstance(calibration, ErrorCalibration):
         sums = np.asarray(calibration.sums).sum(axis=0)
-        return Baseline(
-            method,
-            calibration.rows,
-            tuple(_measures(regression_performance(sums, calibration.targets).metrics)),
-        )
+        return _measures(regression_performance(sums, calibration.targets).metrics)
     counts = np.asarray(calibration.counts)
     scores = score_profile(facts, outputs)
     if calibration.by_score and scores is not None and facts.threshold is not None:
@@ -170,10 +178,9 @@ def baseline_of(
         sides = positive_bins(scores.bins.edges, facts.threshold)
         points = calibration.scores if calibration.probabilities else None
         found = binary_performance(counts[0], positive=sides, scores=points)
-        return Baseline(method, calibration.rows, tuple(_measures(found.metrics)))
+        return _measures(found.metrics)
     by_class = multiclass_performance(counts.sum(axis=1).T)
-    measures = [*_measures(by_class.overall), *_measures(by_class.by_class, facts.classes)]
-    return Baseline(method, calibration.rows, tuple(measures))
+    return [*_measures(by_class.overall), *_measures(by_class.by_class, facts.classes)]
 
 
 def _calibration(
@@ -202,7 +209,7 @@ def _calibration(
 
 
 def _error_calibration(outputs: Sequence[FeatureProfile], found: OutOfSample) -> ErrorCalibration:
-    predicted = next(output for output in outputs if output.name == Y_PRED)
+    predicted = prediction_profile(outputs)
     valid = np.isfinite(found.y_pred)
     y_true, y_pred = found.y_true[valid], found.y_pred[valid]
     assert isinstance(predicted.bins, NumericBins)
@@ -233,4 +240,4 @@ def _measure(c: Checker, classes: Sequence[Any]) -> Measure:
     value, error = c.number("value"), c.number("error", optional=True)
     assert value is not None
     c.require(error is None or error >= 0, "error", f"is {error}, below zero")
-    return Measure(c.text("metric"), value, error, of_class)
+    return Measure(c.label("metric"), value, error, of_class)

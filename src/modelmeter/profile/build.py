@@ -4,160 +4,156 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from modelmeter._errors import DataError
+from modelmeter.profile.canary import MOST_ROWS, keep_canary
 from modelmeter.profile.choose import Binning, kind_of
 from modelmeter.profile.facts import inspect_model, library_versions
+from modelmeter.profile.given import given_bins, given_columns, number_categories
 from modelmeter.profile.importance import feature_importances
+from modelmeter.profile.measured import Rows, add_performance, open_holdout
+from modelmeter.profile.measuring import Measuring, check_whole
 from modelmeter.profile.merge import binned_quantiles
 from modelmeter.profile.passes import FirstPass, SecondPass
-from modelmeter.profile.profile import QUANTILES, FeatureProfile, Profile
+from modelmeter.profile.profile import QUANTILES, FeatureProfile, ModelFacts, Profile
 from modelmeter.profile.reading import Key, Reading
-from modelmeter.profile.scan import ColumnScan
-from modelmeter.profile.sources import Source, open_source
-from modelmeter.stats.bins import Bins, CategoricalBins, Counts, NumericBins
+from modelmeter.profile.segments import (
+    Segmentation,
+    check_segment_bins,
+    check_segment_names,
+    check_segment_series,
+    log_segment_series,
+)
+from modelmeter.profile.sources import open_source
+from modelmeter.stats.bins import Bins, Counts, NumericBins
 from modelmeter.stats.labels import is_label
 from modelmeter.stats.values import Floats
 
-__all__ = ["Binning", "build_profile"]
+__all__ = ["Asked", "Binning", "Measuring", "build_profile"]
 
 
-def build_profile(
-    model: Any,
-    X: Any,
-    y: Any,
-    *,
-    name: str,
-    version: str,
-    timestamps: Any,
-    drop: Sequence[str],
-    feature_names: Sequence[str] | None,
-    threshold: float | None,
-    bins_from: Profile | None,
-    binning: Binning,
-) -> Profile:
-    """Measure a fitted model's training data (see `Profile.build`)."""
-    for what, value in (("name", name), ("version", version)):
-        if not isinstance(value, str) or not is_label(value):
-            raise DataError(f"{what} must be a text that is not empty, not {value!r}")
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Asked:
+    """What `Profile.build` was asked for, beside a model, X and y; see there."""
+
+    name: str
+    version: str
+    timestamps: Any
+    drop: Sequence[str]
+    feature_names: Sequence[str] | None
+    threshold: float | None
+    bins_from: Profile | None
+    binning: Binning
+    segments: Sequence[str]
+    canary_rows: int
+    X_holdout: Any
+    y_holdout: Any
+    measuring: Measuring
+
+    def __post_init__(self) -> None:
+        for what, value in (("name", self.name), ("version", self.version)):
+            if not isinstance(value, str) or not is_label(value):
+                raise DataError(f"{what} must be a text that is not empty, not {value!r}")
+        check_whole("canary_rows", self.canary_rows, 0, MOST_ROWS)
+
+    def extras(self, y: Any) -> list[tuple[str, str]]:
+        """Name the columns of X that the model is not given, each after what names it."""
+        named = [("y", y), ("timestamps", self.timestamps), ("groups", self.measuring.groups)]
+        named += [("drop", column) for column in self.drop]
+        return [(what, column) for what, column in named if isinstance(column, str)]
+
+
+def build_profile(model: Any, X: Any, y: Any, asked: Asked) -> Profile:
+    """Measure a fitted model and its training data (see `Profile.build`)."""
     known_names = getattr(model, "feature_names_in_", None)
-    source = open_source(X, known_names if feature_names is None else feature_names)
-    features = _features(model, source, _extras(source, y, timestamps, drop), binning)
-    facts = inspect_model(model, threshold)
+    names = known_names if asked.feature_names is None else asked.feature_names
+    training = Rows(open_source(X, names), y, asked.timestamps)
+    features = given_columns(model, training.source, asked.extras(y), asked.binning.categorical)
+    facts = inspect_model(model, asked.threshold)
+    check_segment_names(asked.segments, features, facts)
+    held = open_holdout(asked.X_holdout, asked.y_holdout, names, features)
+    most = asked.measuring.max_segment_series
+    profile = _counted(model, facts, training, features, asked)
+    check_segment_series(profile, most)  # before what takes long
+    profile = add_performance(profile, model, training, held, asked.measuring)
+    log_segment_series(profile, check_segment_series(profile, most))
+    if not asked.canary_rows:
+        return profile
+    source = asked.measuring.canary_source
+    canary = keep_canary(profile, model, training.source, asked.canary_rows, source)
+    return replace(profile, canary=canary)
+
+
+def _counted(
+    model: Any, facts: ModelFacts, training: Rows, features: Sequence[str], asked: Asked
+) -> Profile:
+    """Read the data twice: once to choose the bins, once to count."""
+    binning, bins_from = asked.binning, asked.bins_from
     if bins_from is not None:
-        binning = replace(binning, categorical=_number_categories(bins_from))
+        binning = replace(binning, categorical=number_categories(bins_from))
         if not facts.classes and facts.task != "other":  # the first part settled what it is
             facts = replace(bins_from.model, class_name=facts.class_name)
-    reading = Reading(model, facts, source, features, y=y, timestamps=timestamps)
+    reading = Reading(
+        model, facts, training.source, features, y=training.y, timestamps=training.timestamps
+    )
     try:
         first = FirstPass(reading, binning, facts, settle=bins_from is None)
-        bins = first.bins() if bins_from is None else _given_bins(bins_from, first.scans)
-        second = SecondPass(reading, first.scans, bins)
+        bins = first.bins() if bins_from is None else given_bins(bins_from, first.scans)
+        check_segment_bins(asked.segments, {name: bins["features", name] for name in features})
+        second = SecondPass(reading, first.scans, bins, asked.segments)
     finally:
         reading.close()
-    scales = {f: first.scans["features", f].std for f in features}
-    importances = feature_importances(model, features, scales) if model is not None else {}
-    profiles = {
-        key: _feature(key, bins[key], first, second, source.dtypes.get(key[1])) for key in bins
-    }
-    if importances:
-        for (role, column), profile in profiles.items():
-            if role == "features":
-                profiles[role, column] = replace(profile, importance=importances[column])
-    by_role: dict[str, list[FeatureProfile]] = defaultdict(list)
-    for (role, _), profile in profiles.items():
-        by_role[role].append(profile)
+    by_role = _profiles(model, features, bins, first, second, training.source.dtypes)
     return Profile(
-        name=name,
-        version=version,
+        name=asked.name,
+        version=asked.version,
         model=first.facts,
         features=tuple(by_role["features"]),
         predictions=tuple(by_role["predictions"]),
-        target=profiles.get(("target", "y_true")),
+        target=next(iter(by_role["target"]), None),
         rows=first.rows,
         time_span=first.time_span,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         libraries=library_versions(),
+        segments=tuple(_segmentation(name, second) for name in asked.segments),
     )
 
 
-def _extras(source: Source, y: Any, timestamps: Any, drop: Sequence[str]) -> set[str]:
-    """Return the columns of X that the model is not given."""
-    named = [("y", y), ("timestamps", timestamps), *(("drop", column) for column in drop)]
-    extras = [(what, column) for what, column in named if isinstance(column, str)]
-    for what, column in extras:
-        if column not in source.columns:
-            raise DataError(f"{what}={column!r} is no column of X; X has {list(source.columns)}")
-    return {column for _, column in extras}
+def _profiles(
+    model: Any,
+    features: Sequence[str],
+    bins: Mapping[Key, Bins],
+    first: FirstPass,
+    second: SecondPass,
+    dtypes: Mapping[str, str],
+) -> dict[str, list[FeatureProfile]]:
+    """Return the profiles of features, predictions and target."""
+    scales = {f: first.scans["features", f].std for f in features}
+    importances = feature_importances(model, features, scales) if model is not None else {}
+    by_role: dict[str, list[FeatureProfile]] = defaultdict(list)
+    for key, of_column in bins.items():
+        role, name = key
+        profile = _feature(key, of_column, first, second, dtypes.get(name))
+        if importances and role == "features":
+            profile = replace(profile, importance=importances[name])
+        by_role[role].append(profile)
+    return by_role
 
 
-def _features(model: Any, source: Source, extras: set[str], binning: Binning) -> tuple[str, ...]:
-    """Return the columns that the model is given, in its order."""
-    given = [c for c in source.columns if c not in extras]
-    if not given:
-        raise DataError("X has no feature columns")
-    for column in binning.categorical:
-        if column not in given:
-            raise DataError(f"categorical={column!r} is no column of X")
-    known = getattr(model, "feature_names_in_", None)
-    if known is None:
-        expected = getattr(model, "n_features_in_", len(given))
-        if expected != len(given):
-            raise DataError(f"X has {len(given)} columns, the model was fitted on {expected}")
-        return tuple(given)
-    names = [str(name) for name in known]
-    for column in given:
-        if column not in names:
-            raise DataError(
-                f"column {column!r} is not known to the model (it was fitted on {names}): "
-                "drop it (drop=), or name it as y or timestamps"
-            )
-    for column in names:
-        if column not in given:
-            raise DataError(f"X has no column {column!r}, which the model was fitted on")
-    return tuple(names)
-
-
-def _given_bins(profile: Profile, scans: Mapping[Key, ColumnScan]) -> dict[Key, Bins]:
-    given: dict[Key, Bins] = {("features", f.name): f.bins for f in profile.features}
-    given |= {("predictions", f.name): f.bins for f in profile.predictions}
-    if profile.target is not None:
-        given["target", "y_true"] = profile.target.bins
-    for key, scan in scans.items():
-        if key not in given:
-            raise DataError(f"{key[1]!r} is not in the profile given as bins_from")
-        here, there = _shape_of(scan), _shape_of(given[key])
-        if key[0] == "features" and None not in (here, there) and here != there:
-            raise DataError(f"column {key[1]!r} holds {here}; in bins_from it holds {there}")
-    return {key: given[key] for key in scans}
-
-
-def _number_categories(profile: Profile) -> tuple[str, ...]:
-    """Return the numeric columns that a profile took as categories."""
-    return tuple(
-        f.name
-        for f in profile.features
-        if isinstance(f.bins, CategoricalBins) and f.bins.value_type in ("int", "float")
-    )
-
-
-def _shape_of(seen: ColumnScan | Bins) -> str | None:
-    """Say how a column is binned, None when it had no value."""
-    if isinstance(seen, ColumnScan):
-        if not seen.present:
-            return None
-        is_categorical, is_time = seen.is_categorical, seen.group == "time"
-    else:
-        is_categorical = isinstance(seen, CategoricalBins)
-        if isinstance(seen, NumericBins) and not seen.edges:
-            return None
-        is_time = isinstance(seen, NumericBins) and seen.is_time
-    return "categories" if is_categorical else "times" if is_time else "numbers"
+def _segmentation(name: str, second: SecondPass) -> Segmentation:
+    """Return what is counted by segment; how good the model is there is not known yet."""
+    tables = {
+        output: tuple(map(tuple, table.tolist()))
+        for (feature, output), table in second.by_segment.items()
+        if feature == name
+    }
+    nothing = (None,) * len(second.counts["features", name])
+    return Segmentation(name, tables, nothing, nothing)
 
 
 def _feature(

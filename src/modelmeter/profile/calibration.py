@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from modelmeter._errors import MergeError
 from modelmeter.profile.check import Checker
-from modelmeter.profile.facts import Y_SCORE
+from modelmeter.profile.facts import Y_PRED, Y_SCORE
 from modelmeter.profile.profile import FeatureProfile, ModelFacts
 from modelmeter.stats.bins import MAX_INTERVALS, NumericBins
 from modelmeter.stats.performance import (
@@ -27,6 +27,13 @@ from modelmeter.stats.performance import (
 )
 
 Counts3 = tuple[tuple[tuple[int, ...], ...], ...]
+
+MOST_CELLS: Final = 2_000_000
+"""With more pairs of classes times score bins than this, nothing is calibrated."""
+
+MOST_ROWS: Final = 2**53
+LARGEST_SUM: Final = 1e300
+"""Beyond it, what is computed from a sum may be more than any float."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,13 @@ class Calibration:
             raise MergeError(f"calibrations of shape {mine.shape} and {theirs.shape}")
         return Calibration(_counts((mine + theirs).tolist()), self.scores, self.probabilities)
 
+    def condensed(self) -> Calibration:
+        """Return what a baseline needs of it: without bins where the class says it all."""
+        if self.by_score:
+            return self
+        table = np.asarray(self.counts).sum(axis=1, keepdims=True)
+        return Calibration(_counts(table.tolist()), (), self.probabilities)
+
     def to_document(self, classes: Sequence[Any]) -> dict[str, Any]:
         """Return what is written to the profile file: pairs that never came are left out."""
         table = np.asarray(self.counts)
@@ -113,15 +127,21 @@ class Calibration:
         c.require(0 < bins <= MAX_INTERVALS + 2, "bins", f"is {bins}, not 1 to {MAX_INTERVALS + 2}")
         fits = len(scores) == bins or not (scores or by_score)
         c.require(fits, "scores", f"has {len(scores)} for {bins} bins")
+        c.require(scores == sorted(scores), "scores", "must not fall")
         c.require(not by_score or len(classes) == 2, "by_score", "is for two classes only")
+        cells = bins * len(classes) ** 2
+        c.require(cells <= MOST_CELLS, "table", f"is of {len(classes)} classes by {bins} bins")
         table = np.zeros((1 if by_score else len(classes), bins, len(classes)), dtype=np.int64)
         where = {value: i for i, value in enumerate(classes)}
+        total = 0
         for pair in c.objects("table"):
             said = pair.one_of("y_pred", (None,) if by_score else tuple(classes))
             true = pair.one_of("y_true", tuple(classes))
             rows = pair.counts("rows")
             pair.require(len(rows) == bins, "rows", f"has {len(rows)} for {bins} bins")
             table[0 if by_score else where[said], :, where[true]] = rows
+            total += sum(rows)
+        c.require(total <= MOST_ROWS, "table", "has more rows than can be counted")
         return Calibration(_counts(table.tolist()), tuple(scores), c.flag("probabilities"))
 
 
@@ -163,6 +183,17 @@ class ErrorCalibration:
         rows = tuple(tuple(row) for row in sums.tolist())
         return ErrorCalibration(rows, tuple(targets.tolist()), self.center)
 
+    def condensed(self) -> ErrorCalibration:
+        """Return what a baseline needs of it: the sums over all bins."""
+        whole = np.asarray(self.sums).sum(axis=0)
+        return ErrorCalibration((tuple(whole.tolist()),), self.targets, self.center)
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether errors and targets were small enough to add up their fourth powers."""
+        sums = np.concatenate((np.ravel(self.sums), self.targets))
+        return bool((np.abs(sums) <= LARGEST_SUM).all())
+
     def to_document(self) -> dict[str, Any]:
         """Return what is written to the profile file."""
         columns = zip(*self.sums, strict=True)
@@ -184,16 +215,28 @@ class ErrorCalibration:
         errors, targets, center = c.object("errors"), c.object("targets"), c.number("center")
         columns = [errors.numbers(name) for name in ERROR_SUMS]
         for name, column in zip(ERROR_SUMS, columns, strict=True):
-            fits = len(column) == len(columns[0]) and all(value >= 0 for value in column)
+            fits = len(column) == len(columns[0]) and all(0 <= v <= LARGEST_SUM for v in column)
             errors.require(fits, name, "must be numbers from 0 on, one for each bin")
         found = [targets.number(name) for name in TARGET_SUMS]
         assert center is not None
-        return ErrorCalibration(
-            tuple(zip(*columns, strict=True)), tuple(v for v in found if v is not None), center
-        )
+        sums = tuple(zip(*columns, strict=True))
+        read = ErrorCalibration(sums, tuple(v for v in found if v is not None), center)
+        c.require(read.is_finite, "targets", f"must be numbers up to {LARGEST_SUM:g}")
+        return read
 
 
 AnyCalibration = Calibration | ErrorCalibration
+
+
+def calibration_bins(facts: ModelFacts, outputs: Sequence[FeatureProfile]) -> int:
+    """Return how many bins a calibration of this model has."""
+    by = score_profile(facts, outputs) if facts.classes else prediction_profile(outputs)
+    return len(by.bins.edges) + 1 if by is not None and isinstance(by.bins, NumericBins) else 1
+
+
+def prediction_profile(outputs: Sequence[FeatureProfile]) -> FeatureProfile:
+    """Return the profile of the predicted classes or values."""
+    return next(output for output in outputs if output.name == Y_PRED)
 
 
 def score_profile(facts: ModelFacts, outputs: Sequence[FeatureProfile]) -> FeatureProfile | None:

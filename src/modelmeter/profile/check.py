@@ -67,7 +67,7 @@ class Checker:
         value = self._get(field)
         if value is None and optional:
             return None
-        if not _is_number(value):
+        if not is_number(value):
             self._refuse(field, "a finite number")
         return float(value)
 
@@ -83,7 +83,7 @@ class Checker:
         value = self._get(field)
         if value is None and optional:
             return []
-        if isinstance(value, list) and all(map(_is_number, value)):
+        if isinstance(value, list) and all(map(is_number, value)):
             return list(map(float, value))
         return self._refuse(field, "a list of finite numbers")
 
@@ -105,11 +105,20 @@ class Checker:
         """Read a list of texts, numbers and booleans, all different."""
         value = self._get(field)
         plain = isinstance(value, list) and all(
-            isinstance(v, (str, bool)) or _is_number(v) for v in value
+            isinstance(v, (str, bool)) or is_number(v) for v in value
         )
         if plain and len(set(value)) == len(value):
             return list(value)
         return self._refuse(field, "a list of different texts, numbers or booleans")
+
+    def cells(self, field: str) -> list[Any]:
+        """Read a list of texts, numbers, booleans and nulls: a column of data."""
+        value = self._get(field)
+        if isinstance(value, list) and all(
+            cell is None or isinstance(cell, (str, bool)) or is_number(cell) for cell in value
+        ):
+            return list(value)
+        return self._refuse(field, "a list of texts, numbers, booleans and nulls")
 
     def object(self, field: str) -> Checker:
         """Read an object."""
@@ -137,7 +146,8 @@ class Checker:
         raise ProfileFileError(f"{self.path}.{field} must be {expected}, not {found}")
 
 
-def _is_number(value: Any) -> TypeGuard[float]:
+def is_number(value: Any) -> TypeGuard[float]:
+    """Tell whether a parsed value is a finite number."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return False
     return abs(value) <= sys.float_info.max  # NaN is not; integers may be larger than any float

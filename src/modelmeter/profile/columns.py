@@ -100,7 +100,8 @@ def place_array(bins: Bins, array: Array) -> NDArray[np.intp]:
         floats = as_floats(array, is_time=bins.is_time)
         if floats is not None:
             return bins.place(floats)
-    return _places(_Memo(bins), array.tolist())
+    # A list of times may be one of integers.
+    return _places(_Memo(bins), array if array.dtype.kind in "mM" else array.tolist())
 
 
 def _places(memo: _Memo, values: Iterable[object]) -> NDArray[np.intp]:

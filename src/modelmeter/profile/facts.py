@@ -127,6 +127,11 @@ def predict_function(model: Any) -> Callable[[Any], Any] | None:
     return model if callable(model) else None
 
 
+def wants_array(model: Any) -> bool:
+    """Tell whether a model was fitted on an array; it then warns when it is given names."""
+    return hasattr(model, "n_features_in_") and not hasattr(model, "feature_names_in_")
+
+
 def as_labels(y_pred: Any) -> Array:
     """Bring predictions into shape (n_rows,), one number or class each.
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import heapq
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from modelmeter._errors import DataError
 from modelmeter.profile.columns import Array
 from modelmeter.stats.bins import Floats
 
@@ -93,7 +95,7 @@ def group_folds(groups: Array, folds: int) -> Folds:
     Parameters
     ----------
     groups
-        Group of every row, shape (n_rows,), of values that can be sorted.
+        Group of every row, shape (n_rows,), of values of any types; none missing.
     folds
         Number of folds aimed at; fewer where there are fewer groups.
 
@@ -101,8 +103,19 @@ def group_folds(groups: Array, folds: int) -> Folds:
     -------
     Folds
         Shape (n_rows,): the largest group first, each into the fold with fewest rows.
+
+    Raises
+    ------
+    DataError
+        A value cannot be told from others (a list).
     """
-    _, which, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    codes: dict[Any, int] = {}
+    try:
+        numbers = [codes.setdefault(group, len(codes)) for group in groups.tolist()]
+    except TypeError as error:
+        raise DataError(f"groups must be plain values: {error}") from error
+    which = np.asarray(numbers, dtype=np.intp)
+    sizes = np.bincount(which)
     loads = [(0, fold) for fold in range(folds)]
     fold_of = np.empty(len(sizes), dtype=np.intp)
     for group in np.argsort(-sizes, kind="stable"):

@@ -74,7 +74,7 @@ def labelled_batches(
     Raises
     ------
     DataError
-        One of them has another length than the data.
+        One of them has another length than the data, or a row with a true value has no group.
     """
     extras = {"y": extra_column("y", y)}
     extras["timestamps"] = extra_column("timestamps", timestamps)
@@ -85,6 +85,7 @@ def labelled_batches(
         truth, times = parts["y"], parts["timestamps"]
         assert truth is not None
         known = np.flatnonzero(~_missing(truth))
+        _check_groups(parts["groups"], known, start)
         everything = Labelled(
             batch.native,
             truth,
@@ -173,9 +174,22 @@ def _joined(parts: list[Labelled]) -> Labelled:
     )
 
 
+def _check_groups(groups: Array | None, known: NDArray[np.intp], start: int) -> None:
+    if groups is None:
+        return
+    lacking = known[_missing(groups[known])]
+    if len(lacking):
+        value = groups[lacking[0]]
+        raise DataError(
+            f"groups: row {start + lacking[0]} holds {value!r}; every row needs a group"
+        )
+
+
 def _missing(values: Array) -> NDArray[np.bool_]:
     if values.dtype.kind == "f":
         return np.isnan(values)
+    if values.dtype.kind in "mM":
+        return np.isnat(values)
     if values.dtype.kind == "O":
         return np.asarray([is_missing(value) for value in values], dtype=bool)
     return np.zeros(len(values), dtype=bool)

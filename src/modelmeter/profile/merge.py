@@ -1,15 +1,52 @@
-"""Two profiles of one feature over the same bins, added up."""
+"""Two profiles over the same bins, added up."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from modelmeter._errors import MergeError
-from modelmeter.profile.profile import QUANTILES, FeatureProfile, Moments
+from modelmeter.profile.merge_measured import merge_performance, merge_segments
+from modelmeter.profile.profile import QUANTILES, FeatureProfile, Moments, Profile
 from modelmeter.stats.bins import NumericBins
+
+
+def merge_profiles(mine: Profile, theirs: Profile) -> Profile:
+    """Add up two profiles of parts of one training set (see `Profile.merge`)."""
+    for what in ("name", "version", "model"):
+        here, there = getattr(mine, what), getattr(theirs, what)
+        if here != there:
+            raise MergeError(f"profiles of different {what}: {here!r} and {there!r}")
+    if (mine.target is None) != (theirs.target is None):
+        raise MergeError("one of the two profiles was built without y")
+    features = _merge_features("features", mine.features, theirs.features)
+    predictions = _merge_features("predictions", mine.predictions, theirs.predictions)
+    target = merge_feature(mine.target, theirs.target) if mine.target and theirs.target else None
+    spans = [span for span in (mine.time_span, theirs.time_span) if span]
+    merged = replace(
+        mine,
+        features=features,
+        predictions=predictions,
+        target=target,
+        rows=mine.rows + theirs.rows,
+        time_span=(min(s[0] for s in spans), max(s[1] for s in spans)) if spans else None,
+        created=max(mine.created, theirs.created),
+        canary=mine.canary or theirs.canary,
+    )
+    merged = replace(merged, **merge_performance(mine, theirs, predictions))
+    return replace(merged, segments=merge_segments(mine, theirs, merged))
+
+
+def _merge_features(
+    role: str, mine: Sequence[FeatureProfile], theirs: Sequence[FeatureProfile]
+) -> tuple[FeatureProfile, ...]:
+    here, there = [f.name for f in mine], [f.name for f in theirs]
+    if here != there:
+        raise MergeError(f"profiles of different {role}: {here} and {there}")
+    return tuple(merge_feature(*pair) for pair in zip(mine, theirs, strict=True))
 
 
 def merge_feature(mine: FeatureProfile, theirs: FeatureProfile) -> FeatureProfile:

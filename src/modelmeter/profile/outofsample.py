@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 
 from modelmeter._errors import DataError, ModelError
 from modelmeter.profile.columns import Array
-from modelmeter.profile.facts import as_labels, as_scores, classes_of_scores, predict_function
+from modelmeter.profile.facts import (
+    as_labels,
+    as_scores,
+    classes_of_scores,
+    predict_function,
+    wants_array,
+)
 from modelmeter.profile.folds import (
     Folds,
     group_folds,
@@ -90,7 +96,9 @@ def hold_out(
     Returns
     -------
     OutOfSample or Unmeasured
-        `Unmeasured` when the model does not predict, or no true value is known.
+        `Unmeasured` when the model does not predict or has a single class, when no true
+        value is known, or when a model that does not name its classes never answered what
+        is true.
 
     Raises
     ------
@@ -103,11 +111,14 @@ def hold_out(
         return blocked
     parts = []
     for rows in labelled_batches(source, features, as_array=wants_array(model), y=y):
+        truth = _coded_truth(model, facts, rows)
+        if isinstance(truth, Unmeasured):
+            return truth
         try:
             y_pred, y_score = _answers(model, facts, rows.X)
         except Exception as error:
             raise ModelError(f"the model failed on the rows held out: {error}") from error
-        parts.append((_coded_truth(facts, rows), y_pred, y_score, rows.numbers))
+        parts.append((truth, y_pred, y_score, rows.numbers))
     if not parts:
         return Unmeasured("no true value is known of the rows held out")
     y_true, y_pred, y_score, numbers = _columns(parts)
@@ -157,8 +168,8 @@ def cross_validate(
     -------
     OutOfSample or Unmeasured
         One answer for every row used; the same data always gives the same folds.
-        `Unmeasured` when the model does not predict or cannot be fitted anew, when its fit
-        fails, or when rows or classes are too few.
+        `Unmeasured` as in `hold_out`, when the model cannot be fitted anew, when its fit
+        fails, or when rows are too few.
 
     Raises
     ------
@@ -177,7 +188,9 @@ def cross_validate(
     if drawn is None:
         return Unmeasured("no true value is known")
     rows, total = drawn
-    y_true = _coded_truth(facts, rows)
+    y_true = _coded_truth(model, facts, rows)
+    if isinstance(y_true, Unmeasured):
+        return y_true
     dealt = _folds(facts, rows, y_true, folds)
     if isinstance(dealt, Unmeasured):
         return dealt
@@ -187,14 +200,12 @@ def cross_validate(
     return _refitted(lambda: unfitted(model), facts, rows, y_true, fold_of, how)
 
 
-def wants_array(model: Any) -> bool:
-    """Tell whether a model was fitted on an array; it then warns when it is given names."""
-    return hasattr(model, "n_features_in_") and not hasattr(model, "feature_names_in_")
-
-
 def _blocked(facts: ModelFacts, y: Any) -> Unmeasured | None:
     if facts.task == "other":
         return Unmeasured("the model does not predict")
+    if facts.task != "regression" and len(facts.classes) < 2:
+        what = "one class only" if facts.classes else "too many different answers to be classes"
+        return Unmeasured(f"the model has {what}")
     if y is None:
         return Unmeasured("no true values were given: give y to measure how good the model is")
     return None
@@ -272,7 +283,7 @@ def _answers(model: Any, facts: ModelFacts, X: Any) -> tuple[Array, Floats | Non
     return (_codes(facts, labels) if facts.classes else _numbers(labels)), scores
 
 
-def _coded_truth(facts: ModelFacts, rows: Labelled) -> Array:
+def _coded_truth(model: Any, facts: ModelFacts, rows: Labelled) -> Array | Unmeasured:
     if not facts.classes:
         numbers = _numbers(rows.y)
         bad = np.flatnonzero(~np.isfinite(numbers))
@@ -283,12 +294,13 @@ def _coded_truth(facts: ModelFacts, rows: Labelled) -> Array:
         return numbers
     codes = _codes(facts, rows.y)
     bad = np.flatnonzero(codes < 0)
-    if len(bad):
-        raise DataError(
-            f"y: row {rows.numbers[bad[0]]} holds {rows.y[bad[0]]!r}, "
-            f"which is none of the model's classes {list(facts.classes)}"
-        )
-    return codes
+    if not len(bad):
+        return codes
+    found = f"y: row {rows.numbers[bad[0]]} holds {rows.y[bad[0]]!r}"
+    if hasattr(model, "classes_"):
+        raise DataError(f"{found}, which is none of the model's classes {list(facts.classes)}")
+    # Its classes are only what it was seen to answer: y may be in another language.
+    return Unmeasured(f"{found}, which the model never answered: give it classes_ to say its own")
 
 
 def _codes(facts: ModelFacts, labels: Array | None) -> NDArray[np.intp]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from modelmeter._errors import MergeError
 from modelmeter.stats.bins import Bins, NumericBins
 
 if TYPE_CHECKING:
+    from modelmeter.profile.baseline import Baseline
     from modelmeter.profile.build import Binning
+    from modelmeter.profile.calibration import AnyCalibration
+    from modelmeter.profile.canary import Canary
+    from modelmeter.profile.measuring import Measuring
+    from modelmeter.profile.segments import Segmentation
 
 FeatureKind = Literal["numeric", "categorical", "boolean", "datetime"]
 Task = Literal["binary", "multiclass", "regression", "other"]
@@ -137,7 +141,9 @@ class FeatureProfile:
 
 @dataclass(frozen=True)
 class Profile:
-    """A model's training data in numbers: no raw rows, small, readable, comparable.
+    """A model's training data in numbers: small, readable, comparable, and without its rows.
+
+    Only canary rows from ``training``, where they are asked for, are rows of the data.
 
     Make one with `build`, keep it with `save`, and give it to a ``Monitor``.
 
@@ -161,6 +167,16 @@ class Profile:
         When the profile was built, ISO 8601 in UTC.
     libraries
         Versions of Python and of the libraries loaded at build time.
+    baseline
+        How good the model was out of sample; None where it was not measured.
+    calibration
+        What its answers were worth out of sample, by bin; None likewise.
+    unmeasured
+        Why there is no baseline, in words; empty where there is one.
+    segments
+        Outputs and performance by the values of chosen features.
+    canary
+        Rows kept to be asked again where the model is served; None without.
     """
 
     name: str
@@ -173,6 +189,11 @@ class Profile:
     time_span: tuple[float, float] | None = None
     created: str = ""
     libraries: Mapping[str, str] = field(default_factory=dict)
+    baseline: Baseline | None = None
+    calibration: AnyCalibration | None = None
+    unmeasured: str = ""
+    segments: tuple[Segmentation, ...] = ()
+    canary: Canary | None = None
 
     @staticmethod
     def build(
@@ -188,8 +209,17 @@ class Profile:
         threshold: float | None = None,
         bins_from: Profile | None = None,
         binning: Binning | None = None,
+        segments: Sequence[str] = (),
+        canary_rows: int = 0,
+        X_holdout: Any = None,
+        y_holdout: Any = None,
+        measuring: Measuring | None = None,
     ) -> Profile:
-        """Measure a fitted model's training data.
+        """Measure a fitted model's training data, and the model itself.
+
+        With true values the model is measured out of sample: on rows held out, else by
+        cross-validation, which fits it anew five times on up to 100,000 rows. Where that
+        cannot be, the profile says why in `unmeasured`.
 
         Parameters
         ----------
@@ -201,12 +231,14 @@ class Profile:
             Spark or lazy polars frame, a numpy array of shape (n_rows, n_features), or a
             path to a ``.parquet`` or ``.csv`` file (read in batches).
         y
-            True values, shape (n_rows,), or the name of their column in `X`.
+            True values, shape (n_rows,), or the name of their column in `X`; None leaves the
+            model unmeasured, unless rows are held out.
         name, version
             Of the model; they become the labels of every metric.
         timestamps
             Time of every row, shape (n_rows,), or the name of its column in `X`. With it
-            the profile knows how much each feature varies from day to day.
+            the profile knows how much each feature varies from day to day, and
+            cross-validation holds out blocks of time.
         drop
             Columns of `X` to leave out.
         feature_names
@@ -219,6 +251,20 @@ class Profile:
             Use the bins of this profile, so that the two can be merged.
         binning
             Number of bins and limits on categories.
+        segments
+            Categorical or boolean features: by each of their bins the model's outputs are
+            counted and its performance is measured too, in training and in production.
+        canary_rows
+            Rows to keep with the model's answers, 0 to 1,000, to be asked again where it is
+            served.
+        X_holdout
+            Rows that the model was not trained on, of the same kind and columns as `X`, to
+            measure it on. Without them it is fitted anew in folds.
+        y_holdout
+            Their true values, shape (n_holdout,), or the name of their column in
+            `X_holdout`.
+        measuring
+            How the model is measured, and where canary rows come from.
 
         Returns
         -------
@@ -229,9 +275,14 @@ class Profile:
         DataError
             There are no rows, two columns have one name, a column mixes types, holds an
             infinity or a value that cannot be binned, the model does not know a column or
-            misses one, or `y` or `timestamps` have another length.
+            misses one, or `y`, `timestamps` or groups have another length; `y` holds what
+            is none of the model's classes; a segment is no categorical feature, or segments
+            add too many series; of `X_holdout` and `y_holdout` one is given without the
+            other.
         ModelError
-            `model` offers no way to predict, or fails on the data.
+            `model` offers no way to predict, or fails on the data or the canary rows.
+        ConfigurationError
+            `canary_rows` is out of its range.
 
         Examples
         --------
@@ -241,12 +292,9 @@ class Profile:
         >>> profile.features[0].name, profile.rows
         ('x0', 100)
         """
-        from modelmeter.profile.build import Binning, build_profile
+        from modelmeter.profile.build import Asked, Binning, Measuring, build_profile
 
-        return build_profile(
-            model,
-            X,
-            y,
+        asked = Asked(
             name=name,
             version=version,
             timestamps=timestamps,
@@ -255,7 +303,13 @@ class Profile:
             threshold=threshold,
             bins_from=bins_from,
             binning=binning or Binning(),
+            segments=segments,
+            canary_rows=canary_rows,
+            X_holdout=X_holdout,
+            y_holdout=y_holdout,
+            measuring=measuring or Measuring(),
         )
+        return build_profile(model, X, y, asked)
 
     @staticmethod
     def load(path: str | Path) -> Profile:
@@ -288,7 +342,9 @@ class Profile:
 
         Counts, missing, minimum and maximum are exactly those of one build over both
         parts; mean and standard deviation are so up to rounding; quantiles are read off
-        the merged bins; the natural variation is the larger of the two.
+        the merged bins; the natural variation is the larger of the two. What was measured
+        out of sample adds up if both parts were measured (each on rows of its own); else
+        the merged profile is unmeasured. Canary rows are those of the first that has any.
 
         Parameters
         ----------
@@ -302,33 +358,12 @@ class Profile:
         Raises
         ------
         MergeError
-            Name, version, features or bins differ, or only one was built with `y`; the
-            message names the first.
+            Name, version, features, segments or bins differ, or only one was built with `y`;
+            the message names the first.
         """
-        from modelmeter.profile.merge import merge_feature
+        from modelmeter.profile.merge import merge_profiles
 
-        for what in ("name", "version", "model"):
-            mine, theirs = getattr(self, what), getattr(other, what)
-            if mine != theirs:
-                raise MergeError(f"profiles of different {what}: {mine!r} and {theirs!r}")
-        if (self.target is None) != (other.target is None):
-            raise MergeError("one of the two profiles was built without y")
-        spans = [span for span in (self.time_span, other.time_span) if span]
-        pairs = {
-            role: _pairs(role, getattr(self, role), getattr(other, role))
-            for role in ("features", "predictions")
-        }
-        return replace(
-            self,
-            features=tuple(merge_feature(*pair) for pair in pairs["features"]),
-            predictions=tuple(merge_feature(*pair) for pair in pairs["predictions"]),
-            target=merge_feature(self.target, other.target)
-            if self.target and other.target
-            else None,
-            rows=self.rows + other.rows,
-            time_span=(min(s[0] for s in spans), max(s[1] for s in spans)) if spans else None,
-            created=max(self.created, other.created),
-        )
+        return merge_profiles(self, other)
 
     @property
     def ordered_positions(self) -> int:
@@ -342,12 +377,3 @@ class Profile:
             ),
             default=0,
         )
-
-
-def _pairs(
-    role: str, mine: tuple[FeatureProfile, ...], theirs: tuple[FeatureProfile, ...]
-) -> list[tuple[FeatureProfile, FeatureProfile]]:
-    my_names, their_names = [f.name for f in mine], [f.name for f in theirs]
-    if my_names != their_names:
-        raise MergeError(f"profiles of different {role}: {my_names} and {their_names}")
-    return list(zip(mine, theirs, strict=True))

@@ -18,7 +18,14 @@ import numpy as np
 
 from modelmeter._errors import DataError, ModelError
 from modelmeter.profile.columns import Array, as_objects
-from modelmeter.profile.facts import Y_PRED, Y_SCORE, as_labels, as_scores, predict_function
+from modelmeter.profile.facts import (
+    Y_PRED,
+    Y_SCORE,
+    as_labels,
+    as_scores,
+    predict_function,
+    wants_array,
+)
 from modelmeter.profile.profile import ModelFacts
 from modelmeter.profile.sources import Batch, Source
 from modelmeter.stats.values import Floats, as_seconds, epoch_seconds, is_missing
@@ -72,10 +79,7 @@ class Reading:
         self._y = extra_column("y", y)
         self._timestamps = extra_column("timestamps", timestamps)
         self._answers = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - closed in close
-        # An estimator fitted on an array warns when it is given names.
-        self._as_array = hasattr(model, "n_features_in_") and not hasattr(
-            model, "feature_names_in_"
-        )
+        self._as_array = wants_array(model)
 
     def close(self) -> None:
         """Give back the space of the answers set aside."""

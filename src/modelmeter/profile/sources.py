@@ -108,6 +108,33 @@ def check_names(columns: Sequence[object]) -> tuple[str, ...]:
     return tuple(str(name) for name in columns)
 
 
+def cells_at(source: Source, names: Sequence[str], numbers: Array) -> dict[str, list[Any]]:
+    """Read some rows of some columns, from the start of the data.
+
+    Parameters
+    ----------
+    source, names
+        The data and the columns.
+    numbers
+        Which rows, counted from 0, increasing, shape (n_rows,).
+
+    Returns
+    -------
+    dict of str to list
+        By column, a value for every one of these rows.
+    """
+    cells: dict[str, list[Any]] = {name: [] for name in names}
+    start = 0
+    for batch in source.batches(names, as_array=False):
+        first, last = np.searchsorted(numbers, (start, start + batch.rows))
+        if first < last:
+            chosen = numbers[first:last] - start
+            for name, values in cells.items():
+                values.extend(batch.column(name)[chosen])
+        start += batch.rows
+    return cells
+
+
 class ArraySource:
     """A numpy array of shape (n_rows, n_features)."""
 
