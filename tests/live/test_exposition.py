@@ -1,8 +1,10 @@
 """What a scrape says is what was counted, in both formats, whatever the labels hold."""
 
 import math
+import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from modelmeter import names
-from modelmeter.live.counts import Counts
+from modelmeter.live.counts import Counts, Family
 from modelmeter.live.exposition import Exposition, collect, family_name, render
 from real.web import check_metrics
 
@@ -194,6 +196,71 @@ def test_collect_gives_the_same_samples():
     assert samples(parse_text(generate_latest(registry).decode())) == text
     assert samples(parse_openmetrics(generate_openmetrics(registry).decode())) == open_
     assert samples(collect([counts])).keys() == open_.keys()
+
+
+def provided(*rows, metric=names.LABELS_WAITING):
+    """Return what provides a family with these rows, of the values 1, 2, ..."""
+    return lambda: [Family(metric, tuple(rows), np.arange(1.0, len(rows) + 1))]
+
+
+def test_families_of_providers_follow_the_counts_each_once():
+    """What functions provide comes after the counts, a metric and a series once."""
+    counts = Counts()
+    counts.block(names.DROPPED, [("labels", "full")])  # comes last of all by itself
+    exposition = Exposition([counts])
+    one, two = provided(("a",), ("b",)), provided(("b",), ("c",))
+    for provider in (one, two, one):
+        exposition.add_families(provider)
+    text = exposition.render().decode()
+    assert [line for line in text.splitlines() if line.startswith("# TYPE")] == [
+        "# TYPE modelmeter_dropped_total counter",
+        "# TYPE modelmeter_labels_waiting gauge",
+    ]
+    assert (
+        samples(parse_text(text))
+        == samples(exposition.collect())
+        == {
+            ("modelmeter_dropped_total", frozenset({("where", "labels"), ("reason", "full")})): 0,
+            ("modelmeter_labels_waiting", frozenset({("store", "a")})): 1,
+            ("modelmeter_labels_waiting", frozenset({("store", "b")})): 1,  # the last one's
+            ("modelmeter_labels_waiting", frozenset({("store", "c")})): 2,
+        }
+    )
+    assert check_metrics(text) == ""
+
+
+def test_a_provider_is_asked_at_each_reading():
+    """Series that a function provides come, change and go with what it says."""
+    families = []
+    exposition = Exposition()
+    exposition.add_families(lambda: families)
+    assert exposition.render() == b""
+    families[:] = provided(("a",))()
+    assert exposition.render().endswith(b'modelmeter_labels_waiting{store="a"} 1\n')
+    families[:] = provided(("a",), ("b",))()
+    assert exposition.render().endswith(b'{store="a"} 1\nmodelmeter_labels_waiting{store="b"} 2\n')
+    families[:] = provided(("c",))()  # as many as there were once, of another name
+    assert exposition.render().endswith(b'modelmeter_labels_waiting{store="c"} 1\n')
+    assert b'"a"' not in exposition.render()
+    families.clear()
+    assert exposition.render() == b""
+
+
+def test_providers_are_asked_at_the_same_time():
+    """Providers that wait wait together: they could all meet at one barrier."""
+    barrier = threading.Barrier(3)
+
+    def waiting(name):
+        def provider():
+            barrier.wait(20)
+            return provided((name,))()
+
+        return provider
+
+    exposition = Exposition()
+    for name in "abc":
+        exposition.add_families(waiting(name))
+    assert len(exposition.families()[0].rows) == 3
 
 
 def test_family_name():

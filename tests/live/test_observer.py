@@ -44,7 +44,7 @@ def family(monitor, metric):
 def bins(monitor, feature):
     """Rows by bin of one feature or output."""
     return {
-        row[-1]: value
+        row[-2]: value
         for row, value in family(monitor, names.FEATURE_BIN).items()
         if row[1] == feature and value
     }

@@ -7,7 +7,8 @@ metric got new series.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -47,11 +48,25 @@ class Exposition:
 
     def __init__(self, sources: Iterable[Counts] = ()) -> None:
         self._merger = Merger(sources)
+        self._providers: list[Callable[[], list[Family]]] = []
         self._templates: dict[tuple[str, bool], tuple[tuple[Row, ...], bytes]] = {}
 
     def add(self, source: Counts) -> None:
         """Export this table too; once, however often it is added."""
         self._merger.add(source)
+
+    def add_families(self, provider: Callable[[], list[Family]]) -> None:
+        """Export also what a function returns at each reading, after the counts.
+
+        Parameters
+        ----------
+        provider
+            Returns whole families, none that a table has; must not raise. Of several that
+            return the same series the last one's value is exported. Added once, however
+            often it is given.
+        """
+        if provider not in self._providers:
+            self._providers.append(provider)
 
     def render(self, *, openmetrics: bool = False) -> bytes:
         """Return all series in the Prometheus text format.
@@ -67,16 +82,28 @@ class Exposition:
         bytes
             UTF-8; empty when there are no series.
         """
-        return b"".join(self._render(family, openmetrics) for family in self._merger.read())
+        return b"".join(self._render(family, openmetrics) for family in self.families())
 
     def collect(self) -> Iterator[PrometheusFamily]:
         """Yield all series as prometheus_client families, for a registry of one's own."""
-        for family in self._merger.read():
+        for family in self.families():
             yield _collected(family)
 
     def families(self) -> list[Family]:
-        """Return the merged values."""
-        return self._merger.read()
+        """Return the merged values, and what the providers add, each metric once."""
+        return [*self._merger.read(), *self._provided()]
+
+    def _provided(self) -> list[Family]:
+        if not self._providers:
+            return []
+        from modelmeter.live.label_families import joined  # needs SQLAlchemy, as providers do
+
+        if len(self._providers) == 1:
+            return joined(self._providers[0]())
+        # At once: databases that hang must not add up to more time than a scrape has.
+        with ThreadPoolExecutor(len(self._providers)) as pool:
+            found = list(pool.map(lambda provider: provider(), self._providers))
+        return joined(family for families in found for family in families)
 
     def _render(self, family: Family, openmetrics: bool) -> bytes:
         metric, rows, _ = family
@@ -89,7 +116,7 @@ class Exposition:
             numbers = numbers.astype(np.int64)  # "%d" of an int is a third faster
         key = (metric.name, openmetrics)
         known = self._templates.get(key)
-        if known is None or known[0] is not rows:
+        if known is None or (known[0] is not rows and known[0] != rows):
             known = (rows, _template(metric, rows, openmetrics, whole=whole))
             self._templates[key] = known
         return known[1] % tuple(numbers.tolist())

@@ -42,10 +42,10 @@ class Freshness:
         self._last: list[Any] = [None] * len(rows)
         self._everything = list(enumerate(features))
         self._pending: list[tuple[int, str]] = []
-        self._next_tick = 0.0
+        self._asleep = self._awake = 0.0
         self._lock = threading.Lock()
 
-    def look(self, now: float, rows: Rows) -> None:
+    def look(self, now: float, rows: Rows) -> bool:
         """Look at the features that have not changed since the last tick; never raises.
 
         Parameters
@@ -54,17 +54,24 @@ class Freshness:
             Unix time.
         rows
             The rows at hand.
+
+        Returns
+        -------
+        bool
+            Whether these rows are the first of a tick: at most once a second, in whatever
+            thread, so that others can look then too.
         """
-        # A clock that was set back must not stop the looking.
-        is_tick = not self._next_tick - TICK_SECONDS <= now < self._next_tick
-        if not is_tick and not self._pending:
-            return
+        if self._asleep <= now < self._awake and not self._pending:
+            return False
         # Another thread that is looking right now sees as much as this one would.
         if not self._lock.acquire(blocking=False):
-            return
+            return False
         try:
+            # Only now: another thread may have begun the tick in the meantime.
+            is_tick = not self._asleep <= now < self._awake
             if is_tick:
-                self._next_tick = now + TICK_SECONDS
+                # A thread may be a little late, but a clock set back must not stop the looking.
+                self._asleep, self._awake = now - TICK_SECONDS, now + TICK_SECONDS
                 self._pending = self._everything
             if isinstance(rows, Columns):
                 self._pending = [
@@ -72,13 +79,14 @@ class Freshness:
                     for i, name in self._pending
                     if not self._note_all(i, now, rows.arrays.get(name))
                 ]
-                return
+                return is_tick
             for row in rows:
                 self._pending = [
                     (i, name)
                     for i, name in self._pending
                     if not self._note(i, now, row.get(name, ABSENT))
                 ]
+            return is_tick
         finally:
             self._lock.release()
 
@@ -86,7 +94,7 @@ class Freshness:
         """Note a column's values; tell whether they show a change."""
         if column is None:
             return False
-        changes = [self._note(i, now, value) for value in _telling(column)]
+        changes = [self._note(i, now, value) for value in telling(column)]
         return any(changes)
 
     def _note(self, i: int, now: float, value: object) -> bool:
@@ -110,7 +118,7 @@ def _differ(before: object, value: object) -> bool:
         return True
 
 
-def _telling(column: Array) -> list[Any]:
+def telling(column: Array) -> list[Any]:
     """Return few values of a column that tell as much as all: the first, another, the last.
 
     Empty where none is there. A column of many objects is looked at in part.

@@ -10,18 +10,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelmeter import names
 from modelmeter.live.counts import Block, Counts
 from modelmeter.live.freshness import Freshness
-from modelmeter.live.placing import Part, Plan, RowPlacer, count_column, count_columns, plans_of
+from modelmeter.live.ids import Ids, next_ids, note_ids, settled_ids
+from modelmeter.live.outputs import OutputCounter, Outputs, Places
+from modelmeter.live.placing import Part, RowPlacer, count_columns, plans_of
 from modelmeter.live.reference import export_reference
 from modelmeter.live.request import current_request
 from modelmeter.live.rows import Columns, Rows, split
-from modelmeter.profile.columns import Array
-from modelmeter.profile.facts import Y_PRED, Y_SCORE, as_labels, as_scores, classes_of_scores
+from modelmeter.live.schema_check import SchemaCheck
 from modelmeter.profile.profile import Profile
+
+if TYPE_CHECKING:
+    from modelmeter.live.feedback import Feedback
 
 logger = logging.getLogger("modelmeter")
 
@@ -52,21 +56,33 @@ class Observer:
         plans = plans_of(profile)
         self._plans = plans[: len(self._features)]
         self._place = RowPlacer(self._plans).place
-        self._outputs = {plan.name: plan for plan in plans[len(self._features) :]}
+        self._outputs = OutputCounter(profile, plans[len(self._features) :], self.counts)
+        self._feedback: Feedback | None = None
         self._absent = self.counts.block(
             names.FEATURE_ABSENT, [(*self.labels, name) for name in self._features]
         ).cells
         self._freshness = Freshness(self.counts, self.labels, self._features)
+        self._schema = SchemaCheck(profile, self.counts)
         outcomes = [(*self.labels, "ok"), (*self.labels, "error")]
         self._predictions = self.counts.block(names.PREDICTIONS, outcomes).cells
         self._seconds = self.counts.block(names.PREDICTION_SECONDS, [self.labels]).cells
         self._rows = self.counts.block(names.PREDICTION_ROWS, [self.labels]).cells
         self._last_prediction = self.counts.block(names.LAST_PREDICTION, [self.labels]).cells
+        canary = ("equal", "different", "failed") if profile.canary is not None else ()
+        self._canary = self.counts.block(
+            names.CANARY_ROWS, [(*self.labels, outcome) for outcome in canary]
+        )
         self._failures: dict[str, Block] = {}
         self._failure_block("observe")
 
     def observe(
-        self, X: Any, y_pred: Any = None, y_score: Any = None, *, seconds: float | None = None
+        self,
+        X: Any,
+        y_pred: Any = None,
+        y_score: Any = None,
+        *,
+        seconds: float | None = None,
+        prediction_id: Ids | None = None,
     ) -> None:
         """Count rows and the answers to them; never raises.
 
@@ -84,29 +100,93 @@ class Observer:
             ``decision_function`` gave.
         seconds
             Time spent in the model for these rows.
+        prediction_id
+            Id by which a label will name the prediction, or one for every row; made where
+            it is not given (see `prediction_ids`).
         """
         try:
-            self._observe(X, y_pred, y_score, seconds)
+            self._observe(X, y_pred, y_score, seconds, prediction_id)
         except Exception as error:  # noqa: BLE001 - monitoring never breaks a prediction
             self._fail("observe", error)
 
     def observe_outputs(
-        self, y_pred: Any = None, y_score: Any = None, *, derive: bool = True
+        self,
+        X: Any,
+        y_pred: Any = None,
+        y_score: Any = None,
+        *,
+        derive: bool = True,
+        prediction_id: Ids | None = None,
     ) -> None:
         """Count more answers to rows that were counted before; never raises.
 
         Parameters
         ----------
-        y_pred, y_score
-            As in `observe`.
+        X, y_pred, y_score
+            As in `observe`; the rows only say to which segments the answers belong.
         derive
             Whether classes are derived from scores where `y_pred` is not given.
+        prediction_id
+            Under which the first answer was kept; this one completes it.
         """
         try:
-            cells, parts = self._count_outputs(self._outputs_of(y_pred, y_score, derive=derive))
-            self._add(cells, parts)
+            outputs = self._outputs.bring(y_pred, y_score, derive=derive)
+            if outputs is None:
+                return
+            X = self._instead_of(X)
+            segments: Sequence[Places] = ()
+            if X is not None and self._outputs.segmented:
+                segments = self._outputs.segment_places(split(X, self._features), outputs.rows)
+            cells, parts = self._outputs.count(outputs, segments)
+            self._add(cells, parts, outputs=outputs, segments=segments)
+            if prediction_id is not None:
+                self._keep(prediction_id, time.time(), outputs, segments, completes=True)
         except Exception as error:  # noqa: BLE001 - monitoring never breaks a prediction
             self._fail("observe", error)
+
+    def keep_for_labels(self, url: str | Path, *, retention_days: float = 90.0) -> Feedback:
+        """Keep every prediction from now on until its label comes.
+
+        Parameters
+        ----------
+        url
+            ``sqlite:///labels.db``, ``postgresql://user@host/database``, or the path of an
+            SQLite file: the same for all workers and replicas of a service.
+        retention_days
+            How long a prediction waits for its label.
+
+        Returns
+        -------
+        Feedback
+            Takes the labels; the same object when it is asked for again.
+
+        Raises
+        ------
+        ConfigurationError
+            The database cannot be used, or the model does not predict.
+        MissingExtraError
+            SQLAlchemy, or the database's driver, is not installed.
+        """
+        from modelmeter.live.feedback import Feedback
+
+        if self._feedback is None:
+            self._feedback = Feedback(
+                self.profile,
+                url,
+                counts=self.counts,
+                on_failure=lambda error: self._fail("labels", error),
+                retention_days=retention_days,
+            )
+        return self._feedback
+
+    @property
+    def feedback_store(self) -> Feedback | None:
+        """Who takes the labels; None while predictions are not kept."""
+        return self._feedback
+
+    def next_ids(self) -> Ids | None:
+        """Return the ids of the predictions about to be made; None while none are kept."""
+        return None if self._feedback is None else next_ids(self.labels)
 
     @contextmanager
     def observing(self, rows: Any) -> Iterator[None]:
@@ -132,6 +212,11 @@ class Observer:
         with self.counts.lock:
             self._predictions[1] += rows
 
+    def note_canary(self, *, equal: int = 0, different: int = 0, failed: int = 0) -> None:
+        """Set how the profile's canary rows, all of them, were answered when asked again."""
+        with self.counts.lock:
+            self._canary.values[:] = equal, different, failed
+
     @contextmanager
     def guard(self, where: str) -> Iterator[None]:
         """Swallow, count and log once any failure of monitoring code."""
@@ -140,25 +225,32 @@ class Observer:
         except Exception as error:  # noqa: BLE001 - monitoring never breaks a prediction
             self._fail(where, error)
 
-    def _observe(self, X: Any, y_pred: Any, y_score: Any, seconds: float | None) -> None:
+    def _observe(
+        self, X: Any, y_pred: Any, y_score: Any, seconds: float | None, ids: Ids | None
+    ) -> None:
         self._mark_request()
         now = time.time()
-        instead = _observed_instead.get()
-        if instead is not None:
-            X = instead.get(self, X)
+        X = self._instead_of(X)
         rows: Rows = [X] if type(X) is dict else [] if X is None else split(X, self._features)
-        outputs = self._outputs_of(y_pred, y_score)
+        outputs = self._outputs.bring(y_pred, y_score)
         size = rows.rows if isinstance(rows, Columns) else len(rows)
-        if X is None and outputs:
-            size = len(outputs[0][1])
-        for plan, values in outputs:
-            if len(values) != size:
-                raise ValueError(f"{plan.name} has {len(values)} values for {size} rows")
+        if outputs is not None:
+            if X is None:
+                size = outputs.rows
+            elif outputs.rows != size:
+                raise ValueError(f"there are {outputs.rows} predictions for {size} rows")
         if not size:
             return
         if seconds is not None and not 0 <= seconds < math.inf:
             seconds = None  # the clock was set back
-        cells, parts = self._count_outputs(outputs) if outputs else ([], [])
+        cells: list[int] = []
+        parts: list[Part] = []
+        segments: Sequence[Places] = ()
+        if outputs is not None:
+            if X is not None and self._outputs.segmented:
+                segments = self._outputs.segment_places(rows, size)
+            kept = self._feedback is not None
+            cells, parts = self._outputs.count(outputs, segments, keep=kept)
         absent: list[tuple[int, int]] = []
         if isinstance(rows, Columns):
             counted, absent = count_columns(self._plans, rows)
@@ -166,39 +258,47 @@ class Observer:
         else:
             for row in rows:
                 self._place(row, cells, absent)
-        self._add(cells, parts, absent, rows=size, seconds=seconds, now=now)
-        self._freshness.look(now, rows)
+        self._add(cells, parts, absent, size, seconds, now, outputs, segments)
+        if X is not None and self._freshness.look(now, rows):
+            with self.guard("schema"):
+                self._schema.check(X, rows)
+        if outputs is not None and self._feedback is not None:
+            self._keep(next_ids(self.labels) if ids is None else ids, now, outputs, segments)
 
-    @staticmethod
-    def _count_outputs(outputs: Sequence[tuple[Plan, Array]]) -> tuple[list[int], list[Part]]:
-        """Return the cells of a single answer, or the counts of several."""
-        cells = [p.start + p.bins.index(values[0]) for p, values in outputs if len(values) == 1]
-        return cells, [count_column(p, values) for p, values in outputs if len(values) > 1]
+    def _keep(
+        self,
+        ids: Ids,
+        now: float,
+        outputs: Outputs,
+        segments: Sequence[Places],
+        *,
+        completes: bool = False,
+    ) -> None:
+        """Let predictions wait for their labels, or complete those that wait."""
+        if self._feedback is None:
+            return
+        ids = settled_ids(ids, outputs.rows)
+        answer = self._outputs.answer(ids, now, outputs, segments)
+        if completes:
+            self._feedback.complete(answer)
+        else:
+            self._feedback.remember(answer)
+        note_ids(ids, outputs.rows, self.labels)
 
-    def _outputs_of(
-        self, y_pred: Any, y_score: Any, *, derive: bool = True
-    ) -> Sequence[tuple[Plan, Array]]:
-        """Return the outputs that the profile knows, each of shape (n_rows,)."""
-        if y_pred is None and y_score is None:
-            return ()
-        found: list[tuple[Plan, Array]] = []
-        if y_pred is None and y_score is not None and derive:
-            y_pred = classes_of_scores(self.profile.model, y_score)
-        if y_pred is not None and (plan := self._outputs.get(Y_PRED)):
-            found.append((plan, as_labels(y_pred)))
-        if y_score is not None and (plan := self._outputs.get(Y_SCORE)):
-            found.append((plan, as_scores(y_score)))
-        return found
+    def _instead_of(self, X: Any) -> Any:
+        instead = _observed_instead.get()
+        return X if instead is None else instead.get(self, X)
 
     def _add(
         self,
         cells: Sequence[int],
         parts: Sequence[Part],
         absent: Sequence[tuple[int, int]] = (),
-        *,
         rows: int = 0,
         seconds: float | None = None,
         now: float = 0.0,
+        outputs: Outputs | None = None,
+        segments: Sequence[Places] = (),
     ) -> None:
         """Add to the counts, all at once."""
         counts, values = self._block.cells, self._block.values
@@ -209,6 +309,8 @@ class Observer:
                 values[where] += part
             for i, lacking in absent:
                 self._absent[i] += lacking
+            if outputs is not None and outputs.leading is not None:
+                self._outputs.add_confidences(outputs, segments)
             if rows:
                 self._predictions[0] += rows
                 self._last_prediction[0] = now

@@ -6,8 +6,11 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from modelmeter.live.rows import Columns
-from modelmeter.profile.columns import Array, count_array
+from modelmeter.profile.columns import Array, count_array, place_array
 from modelmeter.profile.profile import Profile
 from modelmeter.stats.bins import Bins, CategoricalBins, Counts, NumericBins
 
@@ -117,6 +120,14 @@ def count_columns(plans: Sequence[Plan], rows: Columns) -> tuple[list[Part], lis
         if array is not None:
             parts.append(count_column(plan, array))
     return parts, absent
+
+
+def place_column(bins: Bins, array: Array) -> NDArray[np.intp]:
+    """Return the bin number of every row of a column of any type; never raises."""
+    try:
+        return place_array(bins, array)
+    except Exception:  # noqa: BLE001 - unhashable cells: one by one
+        return np.asarray([bins.index(value) for value in array], dtype=np.intp)
 
 
 def count_column(plan: Plan, array: Array) -> Part:

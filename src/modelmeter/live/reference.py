@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from modelmeter import names
 from modelmeter.live.counts import Counts
+from modelmeter.live.reference_performance import export_performance
 from modelmeter.profile.facts import library_versions
 from modelmeter.profile.profile import Profile
+from modelmeter.profile.segments import segment_names
 
 _LIBRARIES = ("python", "numpy", "scikit-learn", "modelmeter")
 
@@ -23,8 +27,8 @@ def export_reference(profile: Profile, counts: Counts) -> list[tuple[str, ...]]:
     Returns
     -------
     list of tuple
-        Label values of every bin, features first, then the outputs: the rows of
-        ``model_feature_bin_total``.
+        Label values of every bin, features first, then the outputs, then these by segment:
+        the rows of ``model_feature_bin_total``.
     """
     labels = (profile.name, profile.version)
     everything = [
@@ -32,12 +36,15 @@ def export_reference(profile: Profile, counts: Counts) -> list[tuple[str, ...]]:
         *(("prediction", f) for f in profile.predictions),
     ]
     rows: list[tuple[str, ...]] = [
-        (*labels, role, feature.name, place.kind, place.ord, place.label)
+        (*labels, role, feature.name, place.kind, place.ord, place.label, "")
         for role, feature in everything
         for place in feature.bins.bins
     ]
-    reference = counts.block(names.REFERENCE_ROWS, rows)
-    reference.values[:] = [count for _, feature in everything for count in feature.counts]
+    training: list[int] = [count for _, feature in everything for count in feature.counts]
+    for row, count in _by_segment(profile):
+        rows.append(row)
+        training.append(count)
+    counts.block(names.REFERENCE_ROWS, rows).values[:] = training
     gaps = [
         ((*labels, role, feature.name, f"{position:02d}"), gap)
         for role, feature in everything
@@ -49,7 +56,19 @@ def export_reference(profile: Profile, counts: Counts) -> list[tuple[str, ...]]:
         feature.variation or 0.0 for _, feature in everything
     ]
     _export_info(profile, counts)
+    export_performance(profile, counts)
     return rows
+
+
+def _by_segment(profile: Profile) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Yield the outputs' bins and training rows, segment by segment (see `OutputCounter`)."""
+    bins = {feature.name: feature.bins for feature in profile.features}
+    for one in profile.segments:
+        for i, segment in enumerate(segment_names(one.feature, bins[one.feature])):
+            for output in profile.predictions:
+                labels = (profile.name, profile.version, "prediction", output.name)
+                for place, rows in zip(output.bins.bins, one.counts[output.name][i], strict=True):
+                    yield (*labels, place.kind, place.ord, place.label, segment), rows
 
 
 def _export_info(profile: Profile, counts: Counts) -> None:
@@ -60,3 +79,29 @@ def _export_info(profile: Profile, counts: Counts) -> None:
     training = (*labels, profile.hash, profile.created, *then)
     counts.block(names.MODEL_INFO, [serving]).values[:] = 1
     counts.block(names.REFERENCE_INFO, [training]).values[:] = 1
+    pairs = [(name, profile.libraries.get(name, ""), now.get(name, "")) for name in _LIBRARIES]
+    known = [(*labels, *pair) for pair in pairs if all(pair)]
+    values = [mismatch(then, here) for _, then, here in pairs if then and here]
+    counts.block(names.LIBRARY_MISMATCH, known).values[:] = values
+
+
+def mismatch(training: str, serving: str) -> int:
+    """Tell how far apart two versions of a library are.
+
+    Returns
+    -------
+    int
+        0 the same, 1 another patch, 2 another minor, 3 another major version.
+
+    Examples
+    --------
+    >>> mismatch("1.5.2", "1.5.2"), mismatch("1.5.2", "1.5.3"), mismatch("1.5.2", "1.7.2")
+    (0, 1, 2)
+    """
+    then, here = training.split("."), serving.split(".")
+    if then == here:
+        return 0
+    for level, (one, other) in zip((3, 2), zip(then, here, strict=False), strict=False):
+        if one != other:
+            return level
+    return 1

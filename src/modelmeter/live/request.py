@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(slots=True, eq=False)
@@ -15,9 +16,17 @@ class RequestRecord:
     model
         Name and version of the model that predicted for it; None until one did. Whoever
         observes the prediction sets it.
+    answers
+        Ids under which its predictions wait for labels, with the number of rows and the
+        model; None until there is one.
     """
 
     model: tuple[str, str] | None = None
+    answers: list[tuple[Any, int, tuple[str, str]]] | None = None
+
+    def given_id(self) -> str | None:
+        """Return the id that the client gave to its prediction; None where it gave none."""
+        return None
 
 
 current_request: ContextVar[RequestRecord | None] = ContextVar(

@@ -6,10 +6,11 @@ A row is cheapest as a dict; a frame or an array is read by columns.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modelmeter.profile.columns import Array, as_objects
 
@@ -33,10 +34,13 @@ class Columns:
         shorter, from the rest of them.
     rows
         How many.
+    where
+        Of a column that is absent from some rows, the numbers of those that have it.
     """
 
     arrays: Mapping[str, Array]
     rows: int
+    where: Mapping[str, NDArray[np.intp]] = field(default_factory=dict)
 
 
 Rows = list[dict[str, Any]] | Columns
@@ -92,8 +96,14 @@ def _split_sequence(X: Sequence[Any], features: Sequence[str]) -> Rows:
         rows = [dict(zip(features, X, strict=False))]
     if len(rows) <= FEW_ROWS:
         return rows
-    columns = ((name, [row[name] for row in rows if name in row]) for name in features)
-    return Columns({name: _column(values) for name, values in columns if values}, len(rows))
+    arrays, where = {}, {}
+    for name in features:
+        values = [row[name] for row in rows if name in row]
+        if values:
+            arrays[name] = _column(values)
+        if 0 < len(values) < len(rows):
+            where[name] = np.flatnonzero([name in row for row in rows])
+    return Columns(arrays, len(rows), where)
 
 
 def _split_array(X: Array, features: Sequence[str]) -> Rows:

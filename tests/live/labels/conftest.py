@@ -1,26 +1,10 @@
-"""Both real databases, for every test of the label store."""
+"""Label stores on both real databases."""
 
 from __future__ import annotations
 
 import pytest
 
 from live.labels.common import open_store
-from real.postgres import Postgres
-
-
-@pytest.fixture(scope="session")
-def postgres():
-    """A PostgreSQL for all tests; each has a schema of its own in it."""
-    with Postgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    """Where nothing is yet."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/labels.db"
-    return request.getfixturevalue("postgres").new_schema()
 
 
 @pytest.fixture

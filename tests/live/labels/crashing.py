@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Callable
 
 from live.labels.common import check_books, item, label, made, open_store
-from modelmeter.live.labels import StoreUnavailableError
+from modelmeter._errors import StoreUnavailableError
 
 IDS = 300
 

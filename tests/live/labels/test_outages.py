@@ -13,8 +13,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from live.labels.common import check_books, item, label, made, open_store
-from modelmeter._errors import ConfigurationError
-from modelmeter.live.labels import StoreUnavailableError
+from modelmeter._errors import ConfigurationError, StoreUnavailableError
 from real.postgres import Postgres
 from real.prometheus import free_port, wait_for
 

@@ -13,7 +13,7 @@ import pytest
 
 from live.labels import crashing
 from live.labels.common import check_books, item, label, open_store
-from modelmeter.live.labels import StoreUnavailableError
+from modelmeter._errors import StoreUnavailableError
 from real.postgres import Postgres
 from real.prometheus import wait_for
 

@@ -59,7 +59,7 @@ def test_tables_carry_the_packages_name():
 def test_no_features_are_kept():
     """What is kept of a prediction is what counts its label, and nothing else."""
     kept = [c.name for c in metadata.tables["modelmeter_predictions"].columns]
-    answer = ["y_pred", "ord", "bin", "value", "segments"]
+    answer = ["y_pred", "ord", "bin", "value", "segments", "center"]
     assert kept == ["id", "model_key", "time", *answer, "y_true"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import DataError
 
 from live.labels.common import made
-from modelmeter.live.labels.database import StoreUnavailableError
+from modelmeter._errors import StoreUnavailableError
 from modelmeter.live.labels.writer import BATCH, Writer
 from real.prometheus import wait_for
 
@@ -234,3 +234,51 @@ def test_no_thread_is_no_error(make, monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", refuse)
     assert writer.put(made("a")) == 1
     assert writer.dropped == {"full": 1}
+
+
+class Broken(list):
+    """A call whose records cannot be made."""
+
+    def __iter__(self):
+        raise KeyError("a bug")
+
+
+def test_a_call_that_cannot_be_read_is_dropped(make, database):
+    """Records are made on the writing thread, which outlives one that cannot be made."""
+    failures = []
+    writer = make(on_failure=failures.append)
+    writer.put(made("a"))
+    writer.put(Broken(made("b", "c")))
+    writer.put(made("d"))
+    assert writer.flush(20)
+    assert database.ids == ["a", "d"]
+    assert writer.dropped == {"invalid": 2}
+    assert [type(failure) for failure in failures] == [KeyError]
+
+
+class Waiting(list):
+    """A call whose records take their time to make."""
+
+    def __init__(self, records, begun, go_on):
+        super().__init__(records)
+        self.begun, self.go_on = begun, go_on
+
+    def __iter__(self):
+        self.begun.set()
+        assert self.go_on.wait(20)
+        return super().__iter__()
+
+
+def test_making_records_blocks_nobody(make, database):
+    """While the writing thread makes records, others go on putting."""
+    writer = make()
+    begun, go_on = threading.Event(), threading.Event()
+    writer.put(Waiting(made("a"), begun, go_on))
+    assert begun.wait(20)
+    putting = threading.Thread(target=writer.put, args=(made("b"),), daemon=True)
+    putting.start()
+    putting.join(10)
+    assert not putting.is_alive()
+    go_on.set()
+    assert writer.flush(20)
+    assert database.ids == ["a", "b"]

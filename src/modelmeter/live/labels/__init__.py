@@ -20,20 +20,23 @@ How Prometheus sees it
 ----------------------
 *Everybody exports the same number*: the totals of the whole store, read at the scrape
 (`LabelStore.snapshot`), with the store's id as the label ``store``. Over the replicas of one
-store one takes the largest, over several stores the sum::
+store one takes the largest::
 
     - record: model_label_bin:total
-      expr: sum without (store) (max without (instance, pod) (model_label_bin_total))
-    # and then as everywhere: increase(model_label_bin:total[1h])
+      expr: max without (instance, pod) (model_label_bin_total)
 
-The recorded series is one counter that outlives every process: a replica that is killed, moved
-or renamed takes nothing with it, because its labels, also those after its last scrape, stand in
-what the others and its successor export. A plain ``sum`` over replicas would count every label
-once per replica; the label ``store`` is there to make that seen. Where each replica has a
-store of its own (a file), it is the same rule. A replica that cannot read the store exports no
-labels at all rather than old ones: the largest number must not fall when a replica goes, which
-would look like a restart and be counted in full again. For the same reason a store must not be
-put back from a backup without a new id (``UPDATE modelmeter_schema_version SET store = ...``).
+The recorded series outlives every process: a replica that is killed, moved or renamed takes
+nothing with it, because its labels, also those after its last scrape, stand in what the others
+and its successor export. What came in an hour is ``last_over_time(total[5m]) -
+min_over_time(total[1h30s])``, and only then the sum over stores. It is not ``increase``: the
+largest of several may fall for a scrape, when the replica that was scraped last goes away, and
+``increase`` would take that for a restart and count the whole store again (measured: 8,584 for
+2,979 labels). A plain ``sum`` over replicas would count every label once per replica; the label
+``store`` is there to make that seen. Where each replica has a store of its own (a file), it is
+the same rule. A replica that cannot read the store exports no labels at all rather than old
+ones. A store that is put back from a backup should get a new id (``UPDATE
+modelmeter_schema_version SET store = ...``): until it has grown past what it was, labels would
+not be seen to come.
 
 Why not let each replica export what itself counted? Its counter would have to be found again by
 its successor, under a name that survives (a pod's does not), or the labels after its last scrape
@@ -61,8 +64,8 @@ not promised: those in the queue of a killed process are gone, and their labels 
 
 from __future__ import annotations
 
+from modelmeter.live.ids import new_id
 from modelmeter.live.labels.checks import CheckValue, check_id, class_check, number_check
-from modelmeter.live.labels.database import StoreUnavailableError
 from modelmeter.live.labels.reading import Coverage, Progress, Snapshot, Total
 from modelmeter.live.labels.records import (
     OUTCOMES,
@@ -71,7 +74,6 @@ from modelmeter.live.labels.records import (
     Prediction,
     Tally,
     TallyLabel,
-    new_id,
 )
 from modelmeter.live.labels.store import AGES, LabelStore
 
@@ -86,7 +88,6 @@ __all__ = [
     "Prediction",
     "Progress",
     "Snapshot",
-    "StoreUnavailableError",
     "Tally",
     "TallyLabel",
     "Total",

@@ -42,7 +42,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.schema import Table
 
-from modelmeter._errors import ConfigurationError, MissingExtraError, ModelmeterError
+from modelmeter._errors import ConfigurationError, MissingExtraError, StoreUnavailableError
 from modelmeter.live.labels.bulk import insert_into
 from modelmeter.live.labels.schema import prepare
 from modelmeter.live.labels.sqlite import READING, begin_sqlite, set_up_sqlite
@@ -63,10 +63,6 @@ _SETTINGS: Final = """SELECT
     set_config('idle_in_transaction_session_timeout', '{limit}', true),
     CASE current_setting('synchronous_commit') WHEN 'off'
         THEN set_config('synchronous_commit', 'on', true) END"""
-
-
-class StoreUnavailableError(ModelmeterError, ConnectionError):
-    """The database of the label store cannot be used now; try again later."""
 
 
 class Database:

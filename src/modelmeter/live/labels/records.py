@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
-from uuid import UUID
-
-# Twelve bits that tell ids made here from other people's: only of these is it known that
-# the time in them is the prediction's.
-_SIGNATURE: Final = 0x6D6
 
 
 class Prediction(NamedTuple):
@@ -34,6 +27,8 @@ class Prediction(NamedTuple):
         Predicted value of a regression; not finite is as good as None.
     segments
         Segments that the row belongs to, such as ``origin=JFK``.
+    center
+        What powers of a regression's truth are taken about.
     """
 
     id: str
@@ -45,6 +40,7 @@ class Prediction(NamedTuple):
     bin: str | None = None
     value: float | None = None
     segments: tuple[str, ...] = ()
+    center: float | None = None
 
 
 class Label(NamedTuple):
@@ -102,35 +98,3 @@ TallyLabel = Callable[[Prediction, str, float], Sequence[Tally]]
 
 OUTCOMES: Final = "labels"
 """The store's own family of totals: labels by outcome."""
-
-
-def new_id(now: float | None = None) -> str:
-    """Make an id for a prediction.
-
-    A UUID of version 8 (RFC 9562): milliseconds first, so that the database adds it at the
-    end of its index; then a mark by which the store knows, of an id that is no longer there,
-    whether the prediction was too old or never was; then 62 random bits.
-
-    Parameters
-    ----------
-    now
-        Unix time of the prediction; by default the present.
-
-    Examples
-    --------
-    >>> new_id(1_700_000_000)[:19]
-    '018bcfe5-6800-86d6-'
-    """
-    millis = int((time.time() if now is None else now) * 1000) & (1 << 48) - 1
-    random = int.from_bytes(os.urandom(8)) >> 2
-    return str(UUID(int=millis << 80 | 0x8 << 76 | _SIGNATURE << 64 | 0b10 << 62 | random))
-
-
-def time_of_id(text: str) -> float | None:
-    """Return the time in an id that `new_id` made, None for other ids."""
-    if len(text) != 36 or text[14:18] != f"8{_SIGNATURE:03x}" or text[19] not in "89ab":
-        return None
-    try:
-        return (UUID(text).int >> 80) / 1000
-    except ValueError:
-        return None

@@ -71,6 +71,7 @@ predictions = Table(
     Column("bin", _TEXT),
     Column("value", Double),
     Column("segments", _TEXT),
+    Column("center", Double),
     Column("y_true", _TEXT),
     sqlite_with_rowid=False,
     postgresql_with={"fillfactor": "80"},

@@ -12,15 +12,17 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, select
 
+from modelmeter._errors import StoreUnavailableError
+from modelmeter.live.ids import time_of_id
 from modelmeter.live.labels.bulk import insert_new, update_rows
 from modelmeter.live.labels.checks import check_id
-from modelmeter.live.labels.database import Database, StoreUnavailableError
+from modelmeter.live.labels.database import Database
 from modelmeter.live.labels.ledger import Ledger
 from modelmeter.live.labels.records import (
     Label,
@@ -28,7 +30,6 @@ from modelmeter.live.labels.records import (
     OutcomeKind,
     Prediction,
     TallyLabel,
-    time_of_id,
 )
 from modelmeter.live.labels.schema import models, predictions, waiting
 
@@ -36,6 +37,7 @@ STEP: Final = 1000
 """Rows that upkeep works on in one transaction."""
 
 _DAY: Final = 86_400.0
+_PARTS: Final = ("y_pred", "ord", "bin", "value")  # of a prediction, when they come apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +103,13 @@ class Session:
     def add(self, records: Sequence[Prediction]) -> int:
         """Add predictions and count the labels that waited for them.
 
+        A prediction may come in two parts, its class and its score from two calls of the
+        model: a record whose id is there completes what is there, and changes nothing.
+
         Returns
         -------
         int
-            How many were left out because their id was there already (the first stays).
+            How many had nothing to add, because their id was there already.
 
         Raises
         ------
@@ -112,16 +117,19 @@ class Session:
             Another transaction wrote one of the ids at the same moment; try again.
         """
         rows: dict[tuple[str, int], dict[str, Any]] = {}
+        repeated = 0
         for record in records:
             row = self._row_of(record)
-            rows.setdefault((row["id"], row["model_key"]), row)
-        self._insert(rows)
+            first = rows.setdefault((row["id"], row["model_key"]), row)
+            if first is not row and not _complete(first, row):
+                repeated += 1
+        repeated += self._insert(rows)
         by_model = defaultdict(set)
         for record in records:
             by_model[record.model].add(check_id(record.id))
         for model, ids in sorted(by_model.items()):
             self.settle(ids, model)
-        return len(records) - len(rows)
+        return repeated
 
     def label(self, labels: Sequence[Label], model: str, version: str) -> list[Outcome | None]:
         """Match labels with predictions of a model, of any of its versions.
@@ -260,7 +268,9 @@ class Session:
         self._labelled.append({"id": row["id"], "model_key": key, "y_true": label.y_true})
         segments = tuple(json.loads(row["segments"])) if row["segments"] else ()
         kept = (row["y_pred"], row["ord"], row["bin"], row["value"])
-        record = Prediction(row["id"], made, *self._names[key], *kept, segments)
+        record = Prediction(
+            row["id"], made, *self._names[key], *kept, segments=segments, center=row["center"]
+        )
         lag = max(0.0, label.time - made)
         self._ledger.add(key, self._policy.tally(record, label.y_true, lag))
         self._ledger.add_to_hour(key, made, labels=1)
@@ -300,21 +310,32 @@ class Session:
         statement = select(waiting).where(mine).order_by(waiting.c.id).with_for_update()
         return self._connection.execute(statement).all()
 
-    def _insert(self, rows: dict[tuple[str, int], dict[str, Any]]) -> None:
-        """Insert predictions, and leave in `rows` those that are new."""
-        key = (predictions.c.id, predictions.c.model_key)
+    def _insert(self, rows: dict[tuple[str, int], dict[str, Any]]) -> int:
+        """Insert predictions, complete those that are there; return how many add nothing."""
         among = self._database.among(predictions.c.id, {id_ for id_, _ in rows})
-        for known in self._connection.execute(select(*key).where(among)):
-            rows.pop(tuple(known), None)
+        completed, repeated = [], 0
+        there = select(predictions).where(among).with_for_update()
+        there = there.order_by(predictions.c.id, predictions.c.model_key)
+        for known in self._connection.execute(there).mappings():
+            row = rows.pop((known["id"], known["model_key"]), None)
+            if row is None:
+                continue
+            merged = dict(known)
+            if known["y_true"] is None and _complete(merged, row):
+                kept = ("id", "model_key", *_PARTS)
+                completed.append({name: merged[name] for name in kept})
+            else:
+                repeated += 1
+        if completed:
+            update_rows(self._connection, predictions, completed)
         # In the order of the ids: next to each other in the index, and two processes that
         # write the same ids do not wait for each other.
         new = [rows[row] for row in sorted(rows)]
-        if not new:
-            return
-        if insert_new(self._connection, predictions, new) != len(new):
+        if new and insert_new(self._connection, predictions, new) != len(new):
             raise CollisionError("another process is writing predictions with the same ids")
         for row in new:
             self._ledger.add_to_hour(row["model_key"], row["time"], predictions=1)
+        return repeated
 
     def _row_of(self, record: Prediction) -> dict[str, Any]:
         # float(): numpy's numbers are not the drivers'.
@@ -328,12 +349,20 @@ class Session:
             "bin": record.bin,
             "value": value if value is not None and math.isfinite(value) else None,
             "segments": json.dumps(record.segments) if record.segments else None,
+            "center": record.center,
         }
 
     def _read_models(self) -> None:
         for key, model, version in self._connection.execute(select(models)):
             self._keys[model, version] = key
             self._names[key] = (model, version)
+
+
+def _complete(row: dict[str, Any], other: Mapping[str, Any]) -> bool:
+    """Fill in what a row lacks and another record of the same prediction has."""
+    lacking = [name for name in _PARTS if row[name] is None and other[name] is not None]
+    row.update({name: other[name] for name in lacking})
+    return bool(lacking)
 
 
 def _contradiction(label: Label, known: Any) -> Outcome:

@@ -8,9 +8,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
-from modelmeter._errors import ConfigurationError
+from modelmeter._errors import ConfigurationError, StoreUnavailableError
+from modelmeter.live.ids import time_of_id
 from modelmeter.live.labels.checks import CheckValue, check_label, is_storable
-from modelmeter.live.labels.database import Database, StoreUnavailableError
+from modelmeter.live.labels.database import Database
 from modelmeter.live.labels.forks import survive_forks
 from modelmeter.live.labels.reading import Snapshot, declare, prune, read_snapshot
 from modelmeter.live.labels.records import Label, Outcome, OutcomeKind, Prediction, TallyLabel
@@ -23,6 +24,8 @@ AGES: Final = (3_600.0, 86_400.0, 7 * 86_400.0, 30 * 86_400.0)
 _CHUNK: Final = 5_000  # labels in one transaction: SQLite's lock is held for 0.2 s at most
 _TIDY_SECONDS: Final = 5.0
 _PRUNE_SECONDS: Final = 60.0
+_NEW_SECONDS: Final = 60.0
+_PATIENCE_SECONDS: Final = 1.0  # with the queue, before a label counts what there is
 _STEP_SECONDS: Final = 0.05  # between two steps of upkeep, so that others get their turn
 
 
@@ -290,6 +293,9 @@ class LabelStore:
         self._database.after_fork_in_child()
 
     def _label(self, labels: Sequence[Label], model: str, version: str) -> list[Outcome]:
+        if not self._writer.idle and any(map(self._may_be_new, labels)):
+            # The prediction's second part, its score, may be queued still.
+            self._writer.flush(min(self._timeout, _PATIENCE_SECONDS))
         with self._session() as session:
             found = session.label(labels, model, version)
             if None not in found or self._writer.idle:
@@ -301,6 +307,10 @@ class LabelStore:
             again = session.label(unknown, model, version)
             late = iter(_filled(session, unknown, again, model, version))
         return [outcome or next(late) for outcome in found]
+
+    def _may_be_new(self, label: Label) -> bool:
+        made = time_of_id(label.id)
+        return made is None or made > self._now() - _NEW_SECONDS
 
     def _write(self, records: Sequence[Prediction]) -> int:
         with suppress(CollisionError), self._session() as session:

@@ -13,8 +13,8 @@ from typing import Final
 
 from sqlalchemy.exc import DataError, IntegrityError
 
+from modelmeter._errors import StoreUnavailableError
 from modelmeter.live.labels.checks import is_storable
-from modelmeter.live.labels.database import StoreUnavailableError
 from modelmeter.live.labels.records import Prediction
 
 logger = logging.getLogger("modelmeter")
@@ -69,7 +69,7 @@ class Writer:
 
     def _begin_anew(self) -> None:
         self._changed = threading.Condition(threading.Lock())
-        self._calls: deque[tuple[Prediction, ...]] = deque()
+        self._calls: deque[Sequence[Prediction]] = deque()
         self._queued: int = 0  # in the queue; beside these, some are being written
         self._accepted: int = 0
         self._finished: int = 0
@@ -93,6 +93,12 @@ class Writer:
     def put(self, records: Sequence[Prediction]) -> int:
         """Queue predictions to be written; never waits, never raises.
 
+        Parameters
+        ----------
+        records
+            Not to be changed afterwards; read on the writing thread, so that a sequence may
+            make its records only then.
+
         Returns
         -------
         int
@@ -105,14 +111,14 @@ class Writer:
             room = 0 if self._closing else self._capacity - (self._accepted - self._finished)
             if room > 0 and not self._is_running():
                 room = 0
-            taken = records if size <= room else records[: max(room, 0)]
+            taken = min(size, max(room, 0))
             if taken:
-                self._calls.append(tuple(taken))
-                self._accepted += len(taken)
-                self._queued += len(taken)
-                if self._queued == len(taken) or self._queued >= BATCH:
+                self._calls.append(records if taken == size else records[:taken])
+                self._accepted += taken
+                self._queued += taken
+                if self._queued == taken or self._queued >= BATCH:
                     self._changed.notify_all()
-        left = size - len(taken)
+        left = size - taken
         if left:
             self._drop("closed" if self._closing else "full", left)
         return left
@@ -187,7 +193,7 @@ class Writer:
 
     def _run(self) -> None:
         next_tidy = time.monotonic() + _FIRST_RETRY_SECONDS
-        batch: Sequence[Prediction] = ()
+        batch: Sequence[Sequence[Prediction]] = ()
         parts: list[Sequence[Prediction]] = []
         failures = 0
         while not (self._closing and self.idle):
@@ -197,6 +203,9 @@ class Writer:
             try:
                 while parts:
                     self._write_part(parts, failures)
+                if batch and failures:  # said before whoever waits for the batch goes on
+                    logger.info("the label store can be used again")
+                    failures = 0
                 self._finish(batch)
                 batch = ()
                 if time.monotonic() >= next_tidy and not self._closing:
@@ -211,8 +220,8 @@ class Writer:
                 logger.info("the label store can be used again")
                 failures = 0
 
-    def _next_batch(self, until: float) -> Sequence[Prediction]:
-        """Wait for predictions, and a moment for more of them; empty when time is up."""
+    def _next_batch(self, until: float) -> Sequence[Sequence[Prediction]]:
+        """Wait for calls, and a moment for more of them; none when time is up."""
         with self._changed:
             self._changed.wait_for(
                 lambda: self._queued or self._closing, max(0.0, until - time.monotonic())
@@ -222,18 +231,29 @@ class Writer:
                     lambda: self._queued >= BATCH or self._closing or self._urgent > self._finished,
                     _LINGER_SECONDS,
                 )
-            batch: list[Prediction] = []
+            batch: list[Sequence[Prediction]] = []
+            size = 0
             # Whole calls: predictions that were remembered together are found together.
-            while self._calls and (not batch or len(batch) + len(self._calls[0]) <= BATCH):
-                batch += self._calls.popleft()
-            self._queued -= len(batch)
+            while self._calls and (not batch or size + len(self._calls[0]) <= BATCH):
+                batch.append(self._calls.popleft())
+                size += len(batch[-1])
+            self._queued -= size
             return batch
 
-    def _parts_of(self, batch: Sequence[Prediction]) -> list[Sequence[Prediction]]:
+    def _parts_of(self, batch: Sequence[Sequence[Prediction]]) -> list[Sequence[Prediction]]:
         """Cut a batch into what goes into one transaction, last part first."""
-        good: Sequence[Prediction] = [record for record in batch if is_storable(record)]
-        self._drop("invalid", len(batch) - len(good))
+        records = [record for call in batch for record in self._records_of(call)]
+        good: Sequence[Prediction] = [record for record in records if is_storable(record)]
+        self._drop("invalid", _size(batch) - len(good))
         return [good[i : i + BATCH] for i in range(0, len(good), BATCH)][::-1]
+
+    def _records_of(self, call: Sequence[Prediction]) -> Sequence[Prediction]:
+        """Make the records of a call; none where that fails."""
+        try:
+            return list(call)
+        except Exception as error:  # noqa: BLE001 - a dead thread would keep nothing
+            self._failed(error, first=True)
+            return ()
 
     def _write_part(self, parts: list[Sequence[Prediction]], failures: int) -> None:
         """Write the last part; find the predictions that the database refuses by halving."""
@@ -257,9 +277,9 @@ class Writer:
         # The second time, they may be there because the first was committed after all.
         self._drop("repeated", 0 if failures else repeated)
 
-    def _finish(self, batch: Sequence[Prediction]) -> None:
+    def _finish(self, batch: Sequence[Sequence[Prediction]]) -> None:
         with self._changed:
-            self._finished += len(batch)
+            self._finished += _size(batch)
             self._changed.notify_all()
 
     def _rest(self, failures: int) -> bool:
@@ -290,3 +310,7 @@ class Writer:
             self._dropped[reason] += number
         if self._on_drop is not None:
             self._on_drop(reason, number)
+
+
+def _size(batch: Sequence[Sequence[Prediction]]) -> int:
+    return sum(map(len, batch))
