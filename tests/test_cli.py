@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 
@@ -9,9 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 import modelmeter as mm
+from real.prometheus import free_port
 
 
 def run(*arguments, cwd):
@@ -28,9 +33,17 @@ def folder(tmp_path_factory):
     random = np.random.default_rng(0)
     X = pd.DataFrame({"a": random.normal(size=500), "b": random.integers(0, 9, 500)})
     y = X["a"] > 0
-    skops.io.dump(LogisticRegression().fit(X, y), path / "model.skops")
+    model = LogisticRegression().fit(X, y)
+    skops.io.dump(model, path / "model.skops")
+    mm.Profile.build(model, X, name="f", version="1").save(path / "f.profile.json")
     days = pd.date_range("2026-01-01", periods=500, freq="20min")
     X.assign(target=y, time=days, comment="text").to_parquet(path / "train.parquet")
+    X.assign(target=y, time=days, comment="text")[::3].to_parquet(path / "holdout.parquet")
+    X = X.assign(kind=random.choice(["x", "y"], 500))
+    encode = make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrough")
+    skops.io.dump(make_pipeline(encode, LogisticRegression()).fit(X, y), path / "segmented.skops")
+    more = {"target": y, "time": days, "comment": "text", "who": random.integers(0, 50, 500)}
+    X.assign(**more).to_parquet(path / "segmented.parquet")
     return path
 
 
@@ -62,6 +75,76 @@ def test_generate_writes_what_prometheus_runs(folder):
     assert "localhost:5001" in (folder / "deploy" / "prometheus.yml").read_text()
 
 
+def test_profile_measures_the_model(folder):
+    """`modelmeter profile` measures performance, segments and groups, and keeps canary rows."""
+    common = ("--target", "target", "--drop", "comment", "--drop", "time")
+    result = run(
+        "profile", "segmented.skops", "segmented.parquet", "--name", "s", *common,
+        "--segment", "kind", "--canary-rows", "20", "--group", "who", "--folds", "3",
+        cwd=folder,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    profile = mm.Profile.load(folder / "s.profile.json")
+    assert [s.feature for s in profile.segments] == ["kind"]
+    assert len(profile.canary.rows) == 20
+    assert profile.baseline is not None
+    assert "performance is not known" not in result.stdout
+    result = run(
+        "profile", "model.skops", "train.parquet", "--name", "h", *common,
+        "--holdout", "holdout.parquet", "--folds", "0",
+        cwd=folder,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert mm.Profile.load(folder / "h.profile.json").baseline is not None
+    result = run(
+        "profile", "model.skops", "train.parquet", "--name", "u", *common, "--folds", "0",
+        cwd=folder,
+    )  # fmt: skip
+    assert "performance is not known" in result.stdout
+
+
+def test_feedback_counts_the_labels_in_a_file(folder, tmp_path):
+    """`modelmeter feedback` counts thousands of labels and shows what became of them."""
+    shutil.copy(folder / "f.profile.json", tmp_path / "p.json")
+    ids = [f"{i:05}" for i in range(6_000)]
+    monitor = mm.Monitor(mm.Profile.load(tmp_path / "p.json"), store=tmp_path / "labels.db")
+    with monitor.identified(ids):
+        monitor.observe(None, y_pred=[True] * 6_000)
+    assert monitor.close()
+    late = ["True"] * 6_001 + [None]
+    late[5] = "perhaps"
+    frame = pd.DataFrame({"id": [*ids, "nobody", "empty"], "late": late})
+    frame.to_parquet(tmp_path / "labels.parquet")
+    command = (
+        "feedback", "labels.parquet", "--profile", "p.json", "--store", "labels.db",
+        "--id-column", "id", "--label-column", "late",
+    )  # fmt: skip
+    result = run(*command, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    table = [line.split("│")[1:3] for line in result.stdout.splitlines() if "│" in line]
+    assert {name.strip(): number.strip() for name, number in table} == {
+        "counted": "5,999", "waiting": "1", "invalid": "1", "": "1",
+    }  # fmt: skip
+    assert "row 6: y_true is one of the classes 'False', 'True', not 'perhaps'" in result.stdout
+    again = run(*command, cwd=tmp_path)
+    assert "duplicate" in again.stdout
+    assert "│ counted" not in again.stdout
+
+
+def test_a_database_that_is_away_is_one_line(folder, tmp_path):
+    """When the store does not answer, `feedback` ends with status 2 and says so in one line."""
+    shutil.copy(folder / "f.profile.json", tmp_path / "p.json")
+    pd.DataFrame({"prediction_id": ["a"], "y_true": [True]}).to_csv(tmp_path / "l.csv", index=False)
+    result = run(
+        "feedback", "l.csv", "--profile", "p.json",
+        "--store", f"postgresql://nobody@127.0.0.1:{free_port()}/labels",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert "cannot be used now" in result.stderr.replace("\n", " ")
+    assert "Traceback" not in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -71,6 +154,33 @@ def test_generate_writes_what_prometheus_runs(folder):
         (("profile", "model.skops", "train.parquet", "--name", "m", "--bins", "1"), "bins must"),
         (("serve", "model.skops", "--profile", "no.json"), "no.json"),
         (("generate", "--profile", "train.parquet", "--out", "x"), "is no profile"),
+        (("feedback", "no.csv", "--profile", "f.profile.json"), "there is no file"),
+        (("feedback", "train.parquet", "--profile", "f.profile.json"), "'prediction_id'; it has"),
+        (
+            (
+                "feedback",
+                "train.parquet",
+                "--profile",
+                "f.profile.json",
+                "--id-column",
+                "b",
+                "--label-column",
+                "target",
+            ),
+            "there is no label store",
+        ),
+        (
+            ("serve", "model.skops", "--profile", "f.profile.json", "--store", "mysql://x/y"),
+            "not in mysql",
+        ),
+        (
+            ("serve", "model.skops", "--profile", "f.profile.json", "--store", "a", "--no-labels"),
+            "either --store or --no-labels",
+        ),
+        (
+            ("serve", "model.skops", "--profile", "f.profile.json", "--retention-days", "0"),
+            "retention_days must be above 0",
+        ),
     ],
 )
 def test_errors_are_one_line_and_status_2(folder, arguments, words):
@@ -85,5 +195,5 @@ def test_version_and_help(folder):
     """`--version` says the version; `--help` lists every command."""
     assert run("--version", cwd=folder).stdout == f"modelmeter {mm.__version__}\n"
     text = run("--help", cwd=folder).stdout
-    for command in ("profile", "serve", "generate", "demo"):
+    for command in ("profile", "serve", "feedback", "generate", "demo"):
         assert command in text

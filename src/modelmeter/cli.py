@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from modelmeter import ModelmeterError, __version__
-from modelmeter._errors import MissingExtraError
+from modelmeter._errors import ConfigurationError, MissingExtraError
+from modelmeter.serving.monitor import DEFAULT as DEFAULT_STORE
 
 try:
     import typer
     from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
+    from rich.progress import Progress as Bar
+    from rich.table import Table
 except ImportError:
     print(MissingExtraError("typer", "cli"), file=sys.stderr)  # noqa: T201
     raise SystemExit(2) from None
+
+if TYPE_CHECKING:
+    from modelmeter.serving.backfill import Progress
 
 app = typer.Typer(
     name="modelmeter",
@@ -36,6 +45,14 @@ Model = Annotated[
 ]
 ProfilePath = Annotated[
     Path, typer.Option("--profile", help="The model's profile.", show_default=False)
+]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        help="Where predictions wait for labels: a file, sqlite:///... or postgresql://... "
+        "NAME.labels.db in the working directory by default.",
+        show_default=False,
+    ),
 ]
 Trust = Annotated[
     list[str] | None,
@@ -78,10 +95,35 @@ def profile(
         Path | None, typer.Option(help="Where to write; NAME.profile.json by default.")
     ] = None,
     bins: Annotated[int, typer.Option(help="Intervals of a numeric feature.")] = 10,
+    segment: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A categorical or boolean feature by whose values the model is measured too; "
+            "may be given again."
+        ),
+    ] = None,
+    canary_rows: Annotated[
+        int, typer.Option(help="Rows to keep with the model's answers, to be asked when served.")
+    ] = 0,
+    holdout: Annotated[
+        Path | None,
+        typer.Option(help="Rows to measure the model on, like the training data: .parquet, .csv."),
+    ] = None,
+    folds: Annotated[
+        int,
+        typer.Option(help="Without --holdout: parts to leave out and fit anew for; 0 for none."),
+    ] = 5,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of rows that belong together, such as a customer, not given to the model."
+        ),
+    ] = None,
     trust: Trust = None,
 ) -> None:
-    """Measure the training data of a model."""
+    """Measure the training data of a model, and how good it is on rows that it has not seen."""
     from modelmeter.profile.choose import Binning
+    from modelmeter.profile.measuring import Measuring
     from modelmeter.profile.profile import Profile
     from modelmeter.serving.load import load_model
 
@@ -94,10 +136,17 @@ def profile(
         timestamps=timestamps,
         drop=drop or (),
         binning=Binning(bins=bins),
+        segments=segment or (),
+        canary_rows=canary_rows,
+        X_holdout=holdout,
+        y_holdout=target if holdout else None,
+        measuring=Measuring(folds=folds, groups=group),
     )
     path = out or Path(f"{name}.profile.json")
     built.save(path)
     _out.print(f"{path}: {built.rows:,} rows, {len(built.features)} features, {built.model.task}")
+    if built.unmeasured:
+        _out.print(f"performance is not known: {escape(built.unmeasured)}")
 
 
 @app.command()
@@ -108,12 +157,20 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 5000,
     workers: Annotated[int, typer.Option(help="Worker processes.")] = 1,
     token_file: Annotated[
-        Path | None, typer.Option(help="File with the bearer token that /metrics asks for.")
+        Path | None,
+        typer.Option(help="File with the bearer token that /metrics and /feedback ask for."),
     ] = None,
+    store: Store = None,
+    no_labels: Annotated[
+        bool, typer.Option("--no-labels", help="Keep no predictions, take no labels.")
+    ] = False,
+    retention_days: Annotated[
+        float, typer.Option(help="How long a prediction waits for its label.")
+    ] = 90.0,
     trust: Trust = None,
     log_level: Annotated[str, typer.Option(help="Of uvicorn.")] = "info",
 ) -> None:
-    """Serve a model with everything monitored: POST /predict, /metrics, /health, /ready."""
+    """Serve a model with everything monitored: /predict, /feedback, /metrics, /health, /ready."""
     from modelmeter.serving.app import Settings
     from modelmeter.serving.app import serve as run
 
@@ -122,8 +179,34 @@ def serve(
         profile=str(profile),
         trusted=tuple(trust or ()),
         token_file=str(token_file) if token_file else None,
+        store=_store(store, none=no_labels),
+        retention_days=retention_days,
     )
     run(settings, host=host, port=port, workers=workers, log_level=log_level)
+
+
+@app.command()
+def feedback(
+    labels: Annotated[Path, typer.Argument(help="Labels: .parquet or .csv.", show_default=False)],
+    profile: ProfilePath,
+    store: Store = None,
+    id_column: Annotated[str, typer.Option(help="Column with the ids.")] = "prediction_id",
+    label_column: Annotated[str, typer.Option(help="Column with the true values.")] = "y_true",
+    time_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column with the time at which the truth became known, in UTC where it has no "
+            "zone; 'time' by default, and now where there is no such column."
+        ),
+    ] = None,
+) -> None:
+    """Count the labels in a file, for predictions that were made earlier."""
+    from modelmeter.profile.profile import Profile
+    from modelmeter.serving.backfill import Columns, backfill
+
+    columns = Columns(prediction_id=id_column, y_true=label_column, time=time_column)
+    where = _store(store) or DEFAULT_STORE
+    _draw(backfill(labels, Profile.load(profile), store=where, columns=columns))
 
 
 @app.command()
@@ -181,14 +264,45 @@ def main() -> None:
     try:
         app()
     except (ModelmeterError, OSError) as error:
-        _errors.print(f"[bold red]error:[/] {_escape(str(error))}")
+        _errors.print(f"[bold red]error:[/] {escape(str(error))}")
         raise SystemExit(2) from None
 
 
-def _escape(text: str) -> str:
-    from rich.markup import escape
+def _store(given: str | None, *, none: bool = False) -> str | None:
+    """Return where labels are kept, as `Monitor` takes it."""
+    if given is not None and none:
+        raise ConfigurationError("give either --store or --no-labels")
+    return None if none else given or DEFAULT_STORE
 
-    return escape(text)
+
+def _draw(steps: Iterable[Progress]) -> None:
+    """Show how labels are counted, and what became of them."""
+    from modelmeter.serving.backfill import MEANINGS
+
+    bar = Bar(
+        SpinnerColumn(),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("labels, {task.fields[rate]}"),
+        console=_errors,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("", total=None, rate="")
+        for progress in steps:
+            speed = bar.tasks[0].speed
+            rate = f"{speed:,.0f} per second" if speed else ""
+            bar.update(task, total=progress.total, completed=progress.rows, rate=rate)
+    table = Table("outcome", "labels", "meaning")
+    table.columns[1].justify = "right"
+    for outcome, meaning in MEANINGS.items():
+        if progress.outcomes[outcome]:
+            table.add_row(outcome, f"{progress.outcomes[outcome]:,}", meaning)
+    if progress.empty:
+        table.add_row("", f"{progress.empty:,}", "rows without a true value, passed over")
+    _out.print(table)
+    for row, reason in progress.examples:
+        _out.print(f"row {row:,}: {escape(reason)}")
 
 
 if __name__ == "__main__":

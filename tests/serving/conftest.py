@@ -55,3 +55,9 @@ def model(flights, late):
 def profile(model, flights, late):
     """The profile of the model's training data."""
     return mm.Profile.build(model, flights, late, name="flights", version="3")
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path, monkeypatch):
+    """Run every test in a folder of its own: label stores are made in the working directory."""
+    monkeypatch.chdir(tmp_path)

@@ -564,3 +564,73 @@ def test_real_requests_through_uvicorn():
     assert value(middleware[0], names.HTTP_EXCEPTIONS, "GET", "/boom") == 50
     assert value(middleware[0], names.HTTP_IN_PROGRESS) == 0
     assert list(text_string_to_metric_families(text.decode()))
+
+
+def answering(answers, headers=()):
+    """Return an application whose predictions have been kept under ids."""
+
+    async def app(scope, receive, send):
+        record = current_request.get()
+        record.answers = answers
+        await send({"type": "http.response.start", "status": 200, "headers": list(headers)})
+        await send({"type": "http.response.body", "body": b""})
+
+    return app
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        (None, None),
+        ([("a", 1, MODEL)], "a"),
+        ([("a", 3, MODEL)], "a; rows=3"),
+        ([("a", 1, MODEL), ("b", 2, MODEL)], "a, b; rows=2"),
+        ([(["a", "b"], 2, MODEL)], None),
+        ([("\r\nSet-Cookie: x", 1, MODEL)], None),
+        ([("\u00fc", 1, MODEL)], None),
+    ],
+)
+def test_the_response_tells_the_ids_of_its_predictions(answers, told):
+    """Ids are told in a header where they fit into one, and no id can write another header."""
+    response = call(GoldenSignals(answering(answers)))
+    assert response.headers == ({} if told is None else {"x-prediction-id": told})
+
+
+def test_a_header_of_the_applications_own_stays():
+    """What the application itself says of its predictions is not contradicted."""
+    app = answering([("a", 1, MODEL)], [(b"X-Prediction-Id", b"mine"), (b"x-other", b"1")])
+    assert call(GoldenSignals(app)).headers == {"X-Prediction-Id": "mine", "x-other": "1"}
+
+
+def test_ids_that_cannot_be_told_break_no_response(caplog):
+    """A fault in what was noted of a prediction leaves the response as it is, and is counted."""
+    expect_failures()
+    signals = GoldenSignals(answering([("too", "short")], [(b"x-other", b"1")]))
+    assert call(signals).headers == {"x-other": "1"}
+    assert value(signals, names.FAILURES, "asgi") == 1
+    assert "monitoring failed in asgi" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("given", "id_"),
+    [
+        (None, None),
+        ("order-17", "order-17"),
+        ("  order 17 ", "order 17"),
+        ("", None),
+        ("   ", None),
+        ("x" * 128, "x" * 128),
+        ("x" * 129, None),
+        ("a\tb", None),
+    ],
+)
+def test_the_request_may_give_an_id(given, id_):
+    """The request's header is the id of its prediction, unless it cannot be kept."""
+    found = []
+
+    async def app(scope, receive, send):
+        found.append(current_request.get().given_id())
+        await PlainTextResponse("ok")(scope, receive, send)
+
+    call(GoldenSignals(app), headers={} if given is None else {"X-Prediction-ID": given})
+    assert found == [id_]

@@ -40,6 +40,8 @@ class Answer(NamedTuple):
         Methods called for it.
     has_pred, has_score
         Whether classes (or values), and scores, were counted.
+    ids
+        Under which its predictions wait for labels; None where they do not.
     """
 
     key: object
@@ -49,8 +51,9 @@ class Answer(NamedTuple):
     methods: frozenset[str] = frozenset()
     has_pred: bool = False
     has_score: bool = False
+    ids: Any = None
 
-    def extended(self, method: str, *, has_pred: bool, has_score: bool) -> Answer:
+    def extended(self, method: str, *, has_pred: bool, has_score: bool, ids: Any) -> Answer:
         """Return the answer after one more method."""
         return Answer(
             self.key,
@@ -60,6 +63,7 @@ class Answer(NamedTuple):
             self.methods | {method},
             self.has_pred or has_pred,
             self.has_score or has_score,
+            ids,
         )
 
 

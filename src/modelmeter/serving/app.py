@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import tempfile
-import time
-import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -15,11 +13,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from modelmeter._errors import ConfigurationError, MissingExtraError
+from modelmeter.live.ids import next_ids, row_id
 from modelmeter.profile.facts import predict_function
+from modelmeter.profile.frames import model_input
 from modelmeter.profile.profile import Profile
-from modelmeter.serving.frames import model_input
 from modelmeter.serving.load import load_model
-from modelmeter.serving.monitor import Monitor
+from modelmeter.serving.monitor import DEFAULT, Monitor
 
 try:
     from fastapi import Body, FastAPI, HTTPException, Request, Response
@@ -48,7 +47,9 @@ class Settings:
     directory
         Where workers keep their counts; None for a single worker.
     token_file
-        File with the bearer token that ``/metrics`` asks for; None for none.
+        File with the bearer token that ``/metrics`` and ``/feedback`` ask for; None for none.
+    store, retention_days
+        As of `Monitor`; all workers share the store.
     """
 
     model: str
@@ -56,6 +57,8 @@ class Settings:
     trusted: tuple[str, ...] = ()
     directory: str | None = None
     token_file: str | None = None
+    store: str | None = DEFAULT
+    retention_days: float = 90.0
 
 
 class Prediction(BaseModel):
@@ -84,6 +87,8 @@ def create_app(
     *,
     directory: str | Path | None = None,
     token_file: str | Path | None = None,
+    store: str | Path | None = DEFAULT,
+    retention_days: float = 90.0,
 ) -> FastAPI:
     """Build the service for a model.
 
@@ -96,21 +101,23 @@ def create_app(
     directory
         Where the workers of one service keep their counts; None for a single process.
     token_file
-        File with the bearer token that ``/metrics`` asks for; None for none.
+        File with the bearer token that ``/metrics`` and ``/feedback`` ask for; None for none.
+    store, retention_days
+        As of `Monitor`.
 
     Returns
     -------
     FastAPI
-        With ``POST /predict``, ``/metrics``, ``/health`` and ``/ready``.
+        With ``POST /predict``, ``POST /feedback``, ``/metrics``, ``/health`` and ``/ready``.
 
     Raises
     ------
     ConfigurationError
-        The model cannot predict.
+        The model cannot predict, or the store that was given cannot be used.
     """
     if predict_function(model) is None:
         raise ConfigurationError(f"{type(model).__name__} has no predict and is not callable")
-    monitor = Monitor(profile, directory=directory)
+    monitor = Monitor(profile, directory=directory, store=store, retention_days=retention_days)
     service = _Service(monitor.watch(model), profile, monitor)
     app = FastAPI(
         title=profile.name,
@@ -175,12 +182,14 @@ class _Service:
             y_pred, y_score = self._ask(X)
         labels = y_pred.tolist() if hasattr(y_pred, "tolist") else list(y_pred)
         scores = [None] * len(labels) if y_score is None else y_score
+        # Where none is kept, an id is still good for the caller's own records.
+        ids = self._monitor.prediction_ids() or _new_ids(self._monitor.labels, len(labels))
         return Answer(
             model=self._profile.name,
             version=self._profile.version,
             predictions=[
-                Prediction(prediction_id=new_prediction_id(), y_pred=label, y_score=score)
-                for label, score in zip(labels, scores, strict=True)
+                Prediction(prediction_id=id_, y_pred=label, y_score=score)
+                for id_, label, score in zip(ids, labels, scores, strict=True)
             ],
         )
 
@@ -204,13 +213,9 @@ class _Service:
         return {"status": "ready", "model": self._profile.name, "version": self._profile.version}
 
 
-def new_prediction_id() -> str:
-    """Make an id that no other prediction has, sortable by time (a UUID of version 7)."""
-    stamp = time.time_ns() // 1_000_000
-    noise = int.from_bytes(os.urandom(10)) & ((1 << 74) - 1)
-    # RFC 9562, 5.7: 48 bits of milliseconds, version, 12 bits, variant, 62 bits.
-    value = stamp << 80 | 0x7 << 76 | (noise >> 62) << 64 | 0b10 << 62 | noise & ((1 << 62) - 1)
-    return str(uuid.UUID(int=value))
+def _new_ids(model: tuple[str, str], rows: int) -> list[str]:
+    ids = next_ids(model)
+    return [row_id(str(ids), i, rows) for i in range(rows)]
 
 
 def app_of_worker() -> FastAPI:
@@ -223,7 +228,14 @@ def app_of(settings: Settings) -> FastAPI:
     """Load model and profile, and build the app."""
     profile = Profile.load(settings.profile)
     model = load_model(settings.model, trusted=settings.trusted)
-    return create_app(model, profile, directory=settings.directory, token_file=settings.token_file)
+    return create_app(
+        model,
+        profile,
+        directory=settings.directory,
+        token_file=settings.token_file,
+        store=settings.store,
+        retention_days=settings.retention_days,
+    )
 
 
 def serve(

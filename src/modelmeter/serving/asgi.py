@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 from modelmeter import names
 from modelmeter._errors import ConfigurationError
 from modelmeter.live.counts import Counts
+from modelmeter.live.ids import HEADER, header_value
 from modelmeter.live.request import RequestRecord, current_request
 from modelmeter.serving.failures import Failures
 from modelmeter.serving.request_series import Model, RequestSeries
@@ -26,7 +27,11 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 CLIENT_LEFT: Final = 499
 """The status, as nginx counts it, of requests whose client left before there was one."""
 
+LONGEST_ID: Final = 128
+"""Characters of an id that a request may give; room is left for the numbers of its rows."""
+
 _SEEN: Final = "modelmeter.root_path"
+_ID_HEADER: Final = HEADER.lower().encode()
 _BOUNDS: Final = names.HTTP_DURATION.buckets
 _SUM: Final = len(_BOUNDS) + 1
 
@@ -62,6 +67,9 @@ class GoldenSignals:
     background tasks are not. Exceptions are passed on untouched; a request whose response
     was not complete by then counts with status 500, or with 499 when it is the client that
     left. WebSockets and lifespan events pass through.
+
+    The response to a request whose predictions wait for labels tells their ids in the header
+    ``X-Prediction-ID``; a request may give the id in a header of that name.
 
     Examples
     --------
@@ -174,6 +182,7 @@ class _Exchange(RequestRecord):
     def __init__(self, signals: GoldenSignals, scope: Scope, send: Send) -> None:
         self.started = perf_counter()
         self.model = None
+        self.answers = None
         self.status = 0
         self.done = False
         self.scope = scope
@@ -194,9 +203,32 @@ class _Exchange(RequestRecord):
                 self.finish(self.status)
         elif kind == "http.response.start":
             self.status = message.get("status", 0)
+            if self.answers is not None:
+                message = self._identified(message)
         elif kind == "http.response.pathsend":
             return self._last(message)
         return self._send(message)
+
+    def given_id(self) -> str | None:
+        """Return the id in the request's header; None where there is none that can be kept."""
+        for name, value in self.scope["headers"]:
+            if name == _ID_HEADER:
+                text: str = value.decode("latin-1").strip()
+                return text if 0 < len(text) <= LONGEST_ID and text.isprintable() else None
+        return None
+
+    def _identified(self, message: Message) -> Message:
+        """Return the start of the response with the ids of its predictions; never raises."""
+        try:
+            headers = list(message.get("headers") or ())
+            value = header_value(self)
+            # A header of that name is the application's own word.
+            if value is None or any(bytes(name).lower() == _ID_HEADER for name, _ in headers):
+                return message
+            return {**message, "headers": [*headers, (_ID_HEADER, value)]}
+        except Exception as error:  # noqa: BLE001 - monitoring never breaks a response
+            self._signals.failures.count("asgi", error)
+            return message
 
     async def _last(self, message: Message) -> None:
         await self._send(message)

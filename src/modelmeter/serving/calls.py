@@ -196,14 +196,19 @@ class _Call:
     def _count(self, result: Any, seconds: float) -> None:
         caller, answer = self._caller, self._answer
         with caller.observer.guard("watch"):
+            observer, ids = caller.observer, answer.ids
             y_pred, y_score = self._outputs(result, answer)
             if not self._second:
-                caller.observer.observe(self._shown, y_pred, y_score, seconds=seconds)
+                ids = observer.next_ids()
+                observer.observe(self._shown, y_pred, y_score, seconds=seconds, prediction_id=ids)
             elif y_pred is not None or y_score is not None:
-                caller.observer.observe_outputs(y_pred, y_score, derive=not answer.has_pred)
+                observer.observe_outputs(
+                    self._rows, y_pred, y_score, derive=not answer.has_pred, prediction_id=ids
+                )
             has_score = y_score is not None
             has_pred = y_pred is not None or (has_score and caller.derives)
-            remember(answer.extended(self._name, has_pred=has_pred, has_score=has_score))
+            extended = answer.extended(self._name, has_pred=has_pred, has_score=has_score, ids=ids)
+            remember(extended)
 
     def _outputs(self, result: Any, answer: Answer) -> tuple[Any, Any]:
         """Return the predictions and scores among a result that are not counted yet."""

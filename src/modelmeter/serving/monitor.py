@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import re
+import threading
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
-from modelmeter.live import recording
+from modelmeter._errors import ConfigurationError, MissingExtraError
+from modelmeter.live import ids, recording
+from modelmeter.live.merge import Family
 from modelmeter.live.observer import Observer
+from modelmeter.profile.profile import Profile
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
 
+    from modelmeter.live.labels import Outcome
+    from modelmeter.serving.labelling import Labelling
     from modelmeter.serving.routes import Instrumentation
 
+logger = logging.getLogger("modelmeter")
+
 Model = TypeVar("Model")
+
+DEFAULT: Final = "default"
+"""Stands for an SQLite file in the working directory, named after the model."""
 
 
 class Monitor(Observer):
@@ -28,6 +41,22 @@ class Monitor(Observer):
     directory
         Where the workers of one service keep their counts, so that any of them can answer
         for all; None for a single process.
+    store
+        Where predictions wait for their labels: a URL (``postgresql://...``,
+        ``sqlite:///...``) or the path of an SQLite file, the same for all workers and
+        replicas; None to keep none. By default ``NAME.labels.db`` in the working directory,
+        opened by `instrument` or the first `feedback`; where it cannot be opened, that is
+        logged once and monitoring goes on without labels.
+    retention_days
+        How long a prediction waits for its label.
+
+    Raises
+    ------
+    ConfigurationError
+        A setting cannot work: the store was given and cannot be used, or the model does not
+        predict. A database that just does not answer is no error: it is tried again.
+    MissingExtraError
+        A store was given whose driver is not installed.
 
     Examples
     --------
@@ -37,6 +66,25 @@ class Monitor(Observer):
     >>> monitor = mm.Monitor(profile)
     >>> monitor.observe({"x0": 3.5}, y_pred=[7.0])
     """
+
+    def __init__(
+        self,
+        profile: Profile,
+        *,
+        directory: str | Path | None = None,
+        store: str | Path | None = DEFAULT,
+        retention_days: float = 90.0,
+    ) -> None:
+        if not retention_days > 0:
+            raise ConfigurationError(f"retention_days must be above 0, not {retention_days!r}")
+        super().__init__(profile, directory=directory)
+        self._store = store
+        self._retention_days = retention_days
+        self._opening = threading.Lock()
+        self._labelling: Labelling | None = None
+        self._warned = False
+        if store not in (DEFAULT, None):
+            self._open()
 
     def watch(self, model: Model) -> Model:
         """Return the model with every prediction counted.
@@ -65,11 +113,108 @@ class Monitor(Observer):
         """Let drop-in transformers count for a model that is not watched, in a ``with``."""
         return recording.serving(self)
 
+    def feedback(
+        self,
+        y_true: Any,
+        prediction_id: Any = None,
+        *,
+        y_pred: Any = None,
+        y_score: Any = None,
+        X: Any = None,
+        time: Any = None,
+    ) -> list[Outcome]:
+        """Count true values, each exactly once.
+
+        Parameters
+        ----------
+        y_true
+            One true value or several, shape (n_rows,).
+        prediction_id
+            Id of its prediction, likewise. The id of a call stands for those of its rows.
+        y_pred, y_score
+            The model's answers, as in `observe`, where these are still at hand: they are
+            written and counted together with the label, under `prediction_id` or, where
+            that is not given, an id made here. Only with an id of yours is it safe to call
+            again after an error.
+        X
+            The rows that these answers are about, to tell their segments.
+        time
+            When the truth became known, one for all or one for each: Unix time, a datetime,
+            or ISO text, with a time zone. By default now. A prediction that is written
+            along gets the same time.
+
+        Returns
+        -------
+        list of Outcome
+            In the order of `y_true`: what became of each label, and why.
+
+        Raises
+        ------
+        ValueError
+            There are not as many of something as of `y_true`, or nothing says what the
+            labels are for.
+        StoreUnavailableError
+            The database cannot be used now, a `ConnectionError`. Some of the labels may have
+            been counted: call again, and these are answered as ``duplicate``.
+        ConfigurationError, MissingExtraError
+            No labels are kept, because `store` is None, the model does not predict, or the
+            store cannot be opened.
+        """
+        from modelmeter.serving.labelling import items_of
+
+        return self.label(items_of(y_true, prediction_id, y_pred, y_score, time), X)
+
+    def label(self, items: Sequence[Mapping[str, Any]], X: Any = None) -> list[Outcome]:
+        """Count labels given as objects, as ``POST /feedback`` takes them.
+
+        Parameters
+        ----------
+        items
+            Each with ``y_true``, ``prediction_id`` or ``y_pred`` or ``y_score``, and
+            optionally ``time``; see `feedback`. One that cannot be counted is answered
+            ``invalid``, and the others are counted.
+        X
+            As in `feedback`.
+
+        Returns
+        -------
+        list of Outcome
+            In the order of the items.
+
+        Raises
+        ------
+        ValueError, StoreUnavailableError, ConfigurationError, MissingExtraError
+            As `feedback`.
+        """
+        return self._open().label(items, X)
+
+    def prediction_ids(self) -> list[str]:
+        """Return the ids of the last predictions of this request, task or thread.
+
+        Returns
+        -------
+        list of str
+            One per row; empty while no predictions are kept.
+        """
+        return ids.last_ids() if self._feedback is not None else []
+
+    def identified(self, prediction_ids: ids.Ids) -> AbstractContextManager[None]:
+        """Give the predictions made in a ``with`` block ids of your own.
+
+        Parameters
+        ----------
+        prediction_ids
+            One for every row; or a text, which stands for the call and gets the numbers of
+            the rows where there are several: ``"a-0"``, ``"a-1"``.
+        """
+        return ids.identified(prediction_ids)
+
     def instrument(
         self,
         app: Any,
         *,
         metrics_path: str = "/metrics",
+        feedback_path: str | None = "/feedback",
         token: str | None = None,
         token_file: str | Path | None = None,
         registry: Collector | Literal["default"] | None = "default",
@@ -77,9 +222,10 @@ class Monitor(Observer):
         host: str = "0.0.0.0",
         prediction_routes: Sequence[str] = (),
     ) -> Instrumentation:
-        """Measure an application's requests and export everything at ``/metrics``.
+        """Measure an application's requests, export everything, and take labels.
 
-        Several monitors may instrument one application.
+        Several monitors may instrument one application. Where labels are kept, the store is
+        closed when the application shuts down, and opened again when it starts anew.
 
         Parameters
         ----------
@@ -87,15 +233,18 @@ class Monitor(Observer):
             A Starlette or FastAPI application that has not started yet.
         metrics_path
             Where to answer scrapes.
+        feedback_path
+            Where to take labels; None for nowhere.
         token
-            Bearer token that scrapes have to present.
+            Bearer token that scrapes and labels have to present.
         token_file
             File that holds the token, read again when it changes.
         registry
             The prometheus_client registry whose metrics are exported too; None for none,
             the library's own by default.
         port
-            Answer scrapes on a port of its own, instead of on the application.
+            Answer scrapes on a port of its own, instead of on the application; labels are
+            taken on the application still.
         host
             Address for that port.
         prediction_routes
@@ -110,17 +259,19 @@ class Monitor(Observer):
         Raises
         ------
         ConfigurationError
-            The application is of another kind, has started, answers `metrics_path` itself,
-            or was instrumented with other settings; or a setting cannot work.
+            The application is of another kind, has started, answers `metrics_path` or
+            `feedback_path` itself, or was instrumented with other settings; or a setting
+            cannot work.
         """
         from prometheus_client import REGISTRY
 
         from modelmeter.serving.routes import instrument
 
-        return instrument(
+        made = instrument(
             app,
             [self.counts],
             metrics_path=metrics_path,
+            feedback_path=feedback_path,
             token=token,
             token_file=token_file,
             registry=REGISTRY if registry == "default" else registry,
@@ -128,3 +279,91 @@ class Monitor(Observer):
             host=host,
             prediction_routes=dict.fromkeys(prediction_routes, self.labels),
         )
+        if self.open():
+            made.take_labels(app, self)
+        return made
+
+    def open(self) -> bool:
+        """Keep predictions for their labels from now on; tell whether they are kept.
+
+        Raises
+        ------
+        ConfigurationError, MissingExtraError
+            The store that was given cannot be used.
+        """
+        if self._store is None:
+            return False
+        try:
+            self._open()
+        except (ConfigurationError, MissingExtraError, OSError) as error:
+            if self._store != DEFAULT:
+                raise
+            if not self._warned:
+                self._warned = True
+                logger.warning(
+                    "no labels are kept for %s, and all else is monitored: %s. Give "
+                    "Monitor(store=...) a database, or None for no labels and no warning",
+                    "/".join(self.labels),
+                    error,
+                )
+            return False
+        return True
+
+    def close(self, timeout: float = 3.0) -> bool:
+        """Write the predictions that wait in memory, and close the label store.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait for the database; what is not written by then is dropped.
+
+        Returns
+        -------
+        bool
+            Whether all was written. `open`, `feedback` and the start of an instrumented
+            application open the store again.
+        """
+        with self._opening:
+            self._labelling = None
+            feedback, self._feedback = self._feedback, None
+        return feedback is None or feedback.store.close(timeout)
+
+    @property
+    def store(self) -> str | None:
+        """Where predictions wait for their labels, without the password; None for nowhere."""
+        feedback = self._feedback
+        return None if feedback is None else feedback.store.name
+
+    def label_families(self) -> list[Family]:
+        """Return the totals of the label store for ``/metrics``; never raises."""
+        feedback = self._feedback
+        if feedback is not None:
+            with self.guard("labels"):
+                return feedback.families()
+        return []
+
+    def _open(self) -> Labelling:
+        with self._opening:
+            if self._labelling is None:
+                self._labelling = self._make_labelling()
+            return self._labelling
+
+    def _make_labelling(self) -> Labelling:
+        name = "/".join(self.labels)
+        if self._store is None:
+            raise ConfigurationError(f"{name} keeps no labels: its Monitor has store=None")
+        if self.profile.model.task == "other":
+            raise ConfigurationError(
+                f"{name} predicts neither classes nor numbers that a label could be compared with"
+            )
+        from modelmeter.serving.labelling import Labelling
+
+        where = default_file(self.profile.name) if self._store == DEFAULT else self._store
+        feedback = self.keep_for_labels(where, retention_days=self._retention_days)
+        self._failure_block("labels")  # at zero: the first failure is to be seen as a rise
+        return Labelling(self.profile, self._outputs, feedback)
+
+
+def default_file(name: str) -> Path:
+    """Return the file for a model's labels, in the working directory."""
+    return Path((re.sub(r"[^\w.-]+", "-", name).strip(".-")[:60] or "model") + ".labels.db")

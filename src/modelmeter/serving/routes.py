@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import REGISTRY
 from prometheus_client.registry import Collector
@@ -26,6 +27,12 @@ try:
 except ImportError as error:
     raise MissingExtraError("starlette", "serve") from error
 
+if TYPE_CHECKING:
+    from modelmeter.serving.feedback import LabelTaker
+
+CLOSING_SECONDS: Final = 5.0
+"""How long an application that ends waits for its last predictions to be written."""
+
 _STATE: Final = "modelmeter"
 
 
@@ -35,11 +42,12 @@ class Settings:
 
     Parameters
     ----------
-    metrics_path, token, token_file, registry, port, host
+    metrics_path, feedback_path, token, token_file, registry, port, host
         As given to ``instrument``.
     """
 
     metrics_path: str = "/metrics"
+    feedback_path: str | None = "/feedback"
     token: str | None = field(default=None, repr=False)
     token_file: str | Path | None = None
     registry: Collector | None = REGISTRY
@@ -73,10 +81,11 @@ class Instrumentation:
         self.counts = counts
         self.settings = settings
         self.exposition = Exposition([counts])
-        bearer = None
+        self._bearer: Bearer | None = None
         if settings.token is not None or settings.token_file is not None:
-            bearer = Bearer(settings.token, settings.token_file)
-        self.scrape = Scrape(self.exposition, settings.registry, bearer, Failures(counts))
+            self._bearer = Bearer(settings.token, settings.token_file)
+        self._failures = Failures(counts)
+        self.scrape = Scrape(self.exposition, settings.registry, self._bearer, self._failures)
         self.server: MetricsServer | None = None
         if settings.port is not None:
             self.server = MetricsServer(
@@ -88,6 +97,7 @@ class Instrumentation:
             )
         self.signals: GoldenSignals | None = None
         self._prediction_routes: dict[str, Model] = {}
+        self._takers: list[LabelTaker] = []
 
     def attach(self, sources: Iterable[Counts], prediction_routes: Mapping[str, Model]) -> None:
         """Export more tables, and label more routes."""
@@ -98,23 +108,81 @@ class Instrumentation:
             for route, model in prediction_routes.items():
                 self.signals.series.learn(route, model)
 
+    def take_labels(self, app: Any, taker: LabelTaker) -> None:
+        """Take labels for one more model, export what they count, and close its store.
+
+        Parameters
+        ----------
+        app
+            The application.
+        taker
+            Keeps predictions already.
+
+        Raises
+        ------
+        ConfigurationError
+            The application answers ``feedback_path`` itself, or labels of a model of the same
+            name are kept elsewhere.
+        """
+        if any(taker is known for known in self._takers):
+            return
+        for known in self._takers:
+            if known.labels[0] == taker.labels[0] and known.store != taker.store:
+                raise ConfigurationError(
+                    f"labels of the model {taker.labels[0]!r} go to {known.store} and to "
+                    f"{taker.store}; give both monitors the same store"
+                )
+        path = self.settings.feedback_path
+        if not self._takers and path is not None:
+            from modelmeter.serving.feedback_route import feedback_route
+
+            made = feedback_route(app, path, self._takers, self._bearer, self._failures)
+            _add_route(app, made, "feedback_path")
+        self._takers.append(taker)
+        self.exposition.add_families(taker.label_families)
+
     def middleware(self, app: ASGIApp) -> GoldenSignals:
         """Wrap the application, when it builds its middleware."""
+        stores = _Stores(self._takers)
         self.signals = GoldenSignals(
             app,
             counts=self.counts,
             prediction_routes=self._prediction_routes,
-            services=() if self.server is None else (self.server,),
+            services=(stores,) if self.server is None else (stores, self.server),
         )
         return self.signals
 
     def routes(self) -> list[Route]:
-        """Return the routes that the application gets; all that it answers for us is here."""
+        """Return the routes that the application gets from the start."""
         if self.server is not None:
             return []
         endpoint = MetricsEndpoint(self.scrape)
         path = self.settings.metrics_path
         return [Route(path, endpoint, methods=["GET"], name="metrics", include_in_schema=False)]
+
+
+class _Stores:
+    """The label stores of an application, open while it runs.
+
+    Parameters
+    ----------
+    takers
+        Who has them; others may come.
+    """
+
+    def __init__(self, takers: Sequence[LabelTaker]) -> None:
+        self._takers = takers
+
+    def start(self) -> None:
+        """Open the stores that an earlier end of the application has closed."""
+        for taker in self._takers:
+            taker.open()
+
+    def stop(self) -> None:
+        """Write what waits, and close the stores."""
+        deadline = time.monotonic() + CLOSING_SECONDS
+        for taker in self._takers:
+            taker.close(max(0.1, deadline - time.monotonic()))
 
 
 class MetricsEndpoint:
@@ -165,6 +233,7 @@ def instrument(
     sources: Iterable[Counts],
     *,
     metrics_path: str = "/metrics",
+    feedback_path: str | None = "/feedback",
     token: str | None = None,
     token_file: str | Path | None = None,
     registry: Collector | None = REGISTRY,
@@ -187,8 +256,11 @@ def instrument(
         service count together when it has a directory.
     metrics_path
         Where to answer scrapes.
+    feedback_path
+        Where to take labels, once there is a monitor that keeps predictions for them
+        (``Instrumentation.take_labels``); None for nowhere.
     token
-        Bearer token that scrapes have to present.
+        Bearer token that scrapes and labels have to present.
     token_file
         File that holds the token, read again when it changes.
     registry
@@ -219,7 +291,7 @@ def instrument(
             "instrument takes a Starlette or FastAPI application, not a "
             f"{type(app).__name__}; wrap other ASGI applications: GoldenSignals(app)"
         )
-    settings = Settings(metrics_path, token, token_file, registry, port, host)
+    settings = Settings(metrics_path, feedback_path, token, token_file, registry, port, host)
     sources = list(sources)
     done: Instrumentation | None = getattr(app.state, _STATE, None)
     if done is None:
@@ -239,25 +311,29 @@ def _begin(app: Any, counts: Counts, settings: Settings) -> Instrumentation:
             "the application has started: instrument it where it is made, before it answers "
             "requests or lifespan events"
         )
-    path = settings.metrics_path
-    if not path.startswith("/") or "{" in path:
-        raise ConfigurationError(f"metrics_path has to be a plain path like /metrics, got {path!r}")
+    for option, path in (
+        ("metrics_path", settings.metrics_path),
+        ("feedback_path", settings.feedback_path),
+    ):
+        if path is not None and (not path.startswith("/") or "{" in path):
+            raise ConfigurationError(f"{option} has to be a plain path like /metrics, got {path!r}")
     made = Instrumentation(counts, settings)
     for route in made.routes():
-        _add_route(app, route)
+        _add_route(app, route, "metrics_path")
     app.add_middleware(made.middleware)
     setattr(app.state, _STATE, made)
     return made
 
 
-def _add_route(app: Any, route: Route) -> None:
+def _add_route(app: Any, route: Route, option: str) -> None:
     """Add a route so that it is reached: last, or before the first that would swallow it."""
     routes = app.router.routes
-    if template(routes, route.path, "GET") == route.path:
+    method = "POST" if "POST" in (route.methods or ()) else "GET"
+    if template(routes, route.path, method) == route.path:
         raise ConfigurationError(
-            f"the application answers GET {route.path} already; give another metrics_path"
+            f"the application answers {method} {route.path} already; give another {option}"
         )
-    scope = {"type": "http", "method": "GET", "path": route.path, "root_path": "", "headers": []}
+    scope = {"type": "http", "method": method, "path": route.path, "root_path": "", "headers": []}
     for place, other in enumerate(routes):
         if other.matches(dict(scope))[0] is Match.FULL:
             routes.insert(place, route)

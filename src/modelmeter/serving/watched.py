@@ -17,6 +17,7 @@ from typing import Any, TypeVar, cast
 from modelmeter._errors import ModelError
 from modelmeter.live.observer import Observer
 from modelmeter.serving.calls import METHODS, Caller
+from modelmeter.serving.canary import replay
 
 Model = TypeVar("Model")
 
@@ -29,6 +30,8 @@ SPECIAL = ("__call__", "__contains__", "__getitem__", "__iter__", "__len__")
 
 def watch(model: Model, observer: Observer) -> Model:
     """Return the model with every prediction counted.
+
+    The profile's canary rows, if it has any, are asked first: see ``serving/canary.py``.
 
     Parameters
     ----------
@@ -67,6 +70,7 @@ def watch(model: Model, observer: Observer) -> Model:
         )
     if isinstance(model, Watched) and model._watch.observer is observer:
         return cast(Model, model)
+    replay(model, observer)
     # Not hasattr: every class has the __call__ that makes its instances.
     offered = {name for base in type(model).__mro__ for name in vars(base)}
     special = {name: _forwarded(name) for name in SPECIAL if name in offered}
