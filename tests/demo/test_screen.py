@@ -10,7 +10,7 @@ from rich.console import Console
 
 from modelmeter.demo import closing
 from modelmeter.demo.plain import PlainScreen, describe
-from modelmeter.demo.reading import FeatureReading, Reading
+from modelmeter.demo.reading import FIGURES, SOURCES, FeatureReading, Reading
 from modelmeter.demo.replay import Progress
 from modelmeter.demo.screen import TerminalScreen, make_screen
 from modelmeter.demo.summary import Month
@@ -18,6 +18,7 @@ from modelmeter.demo.words import make_console
 from modelmeter.stats.rates import RateScore
 
 NAMES = ["temp", "dewp", "pressure", "humid", "visib", "wind_speed", "wind_gust", "precip"]
+MONTHS = ["Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 PROGRESS = Progress(pd.Timestamp("2013-07-17 14:00"), share=0.4, answered=100_000)
 
 
@@ -48,10 +49,22 @@ def reading() -> Reading:
         slow_seconds=0.048,
         positive=0.081,
         reference_positive=0.072,
+        performance={
+            (metric, source): 0.7 + 0.01 * i
+            for metric in FIGURES
+            for i, source in enumerate(SOURCES)
+        },
+        labelled=0.972,
     )
 
 
-def drawn(width: int, height: int, progress: Progress = PROGRESS, shown: Reading | None = None):
+def drawn(
+    width: int,
+    height: int,
+    progress: Progress = PROGRESS,
+    shown: Reading | None = None,
+    months: int = 0,
+):
     """Return the lines that a terminal of that size shows."""
     console = Console(
         file=io.StringIO(), force_terminal=True, width=width, height=height, color_system=None,
@@ -59,14 +72,16 @@ def drawn(width: int, height: int, progress: Progress = PROGRESS, shown: Reading
     )  # fmt: skip
     screen = TerminalScreen(console, "Prometheus", "10 s = 31 days", 90)
     with console.capture() as capture:
-        console.print(screen.draw(progress, shown or reading()))
+        past = [Month(name, reading(), 0.2) for name in MONTHS[:months]]
+        console.print(screen.draw(progress, shown or reading(), past))
     return capture.get().splitlines()
 
 
+@pytest.mark.parametrize("months", [0, 9])
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (100, 40), (200, 60), (80, 16)])
-def test_fits_the_terminal(width: int, height: int):
+def test_fits_the_terminal(width: int, height: int, months: int):
     """Nothing is wider or higher than the terminal."""
-    lines = drawn(width, height)
+    lines = drawn(width, height, months=months)
     assert max(map(len, lines)) <= width
     assert len(lines) < height
 
@@ -85,6 +100,16 @@ def test_everything_is_there():
     assert rows["temp"][3:5] == ["200", "drift"]
     assert "small" in rows["hour"]
     assert "quiet" in rows["y_pred"]
+
+
+def test_months_stand_below():
+    """How good the model was in the months that are over stands beside training."""
+    lines = drawn(100, 40, months=3)
+    first = next(i for i, line in enumerate(lines) if line.startswith("by month"))
+    assert lines[first].split() == ["by", "month", "training", "Apr", "May", "Jun"]
+    assert lines[first + 1].split() == ["accuracy", "estimated", "0.720", *["0.700"] * 3]
+    assert lines[first + 4].split() == ["AUC", "realised", "0.720", *["0.710"] * 3]
+    assert lines[first + 5].split() == ["with", "a", "label", *["97.2%"] * 3]
 
 
 def test_movers_first_controls_last():
@@ -174,9 +199,9 @@ def test_summary_fits_eighty_columns(terminal: bool):
     lines = file.getvalue().splitlines()
     table = lines[: lines.index("")]
     assert max(map(len, table)) <= 80
-    assert table[1].split() == labels
+    assert table[1].split() == ["train", *labels]
     assert table[2].split() == ["temp", *["18.2"] * 9]
-    assert sum(line.startswith("✓") for line in lines) == 4
+    assert sum(line.startswith("✓") for line in lines) == 5
     assert lines[-1] == "All of it is what the data holds."
 
 

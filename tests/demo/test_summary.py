@@ -1,11 +1,12 @@
 """Tests of modelmeter.demo.summary."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from modelmeter.demo.reading import FeatureReading, Reading
-from modelmeter.demo.summary import Month, drift_lines, findings, rate_lines
+from modelmeter.demo.summary import Month, drift_lines, findings, performance_lines, rate_lines
 from modelmeter.stats.rates import RateScore
 
 
@@ -23,7 +24,21 @@ def month(label: str, temp: float, **other: FeatureReading) -> Month:
         "carrier": feature("carrier", 0.004),
         "origin": feature("origin", 0.001),
     }
-    return Month(label, Reading(0.0, tuple((features | other).values()), positive=0.05), 0.2)
+    performance = {
+        ("accuracy", "estimated"): 0.8 - temp / 1000,
+        ("accuracy", "realised"): 0.8 - temp / 500,
+        ("accuracy", "training"): 0.78,
+        ("roc_auc", "estimated"): 0.7,
+        ("roc_auc", "realised"): 0.65,
+        ("roc_auc", "training"): 0.69,
+    }
+    found = tuple((features | other).values())
+    reading = Reading(0.0, found, positive=0.05, performance=performance, labelled=0.97)
+    return Month(label, reading, 0.2)
+
+
+def replace_performance(given: Month) -> Month:
+    return replace(given, reading=replace(given.reading, performance={}))
 
 
 YEAR = [month("Apr", 8), month("Jul", 20), month("Dec", 0.3)]
@@ -52,10 +67,33 @@ def test_rate_lines():
     }
 
 
+def test_performance_lines():
+    """Estimated and realised figures stand by month, beside training; low ones are marked."""
+    lines = {line.label: line for line in performance_lines(YEAR)}
+    assert list(lines) == [
+        *("accuracy estimated", "accuracy realised", "AUC estimated", "AUC realised"),
+        "with a label",
+    ]
+    realised = lines["accuracy realised"]
+    assert realised.before == 0.78
+    assert [round(value, 3) for value in realised.values] == [0.784, 0.76, 0.799]
+    assert lines["AUC realised"].worth == (True, True, True)
+    assert lines["AUC estimated"].worth == (False, False, False)
+    assert realised.words(realised.values[1]) == "0.760"
+
+
+def test_no_labels_are_not_expected():
+    """Months without labels say so, and are not called what the data holds."""
+    found = findings([replace_performance(one) for one in YEAR])
+    assert not found[-1].expected
+    assert "no labels arrived" in found[-1].text
+
+
 def test_everything_as_the_data_has_it():
-    """Seasonal drift, quiet controls, unseen destinations and missing pressure are expected."""
+    """Seasonal drift, quiet controls, unseen destinations, missing pressure, performance."""
     found = findings(YEAR)
-    assert [finding.expected for finding in found] == [True] * 4
+    assert [finding.expected for finding in found] == [True] * 5
+    assert found[4].text.startswith("Accuracy 0.760 to 0.799 by month (0.780 in training)")
     assert found[0].text.startswith("Drifted most: temp 20.0, dewp 10.0, pressure 0.30 ")
     assert "its peak in Jul" in found[0].text
     assert "up to 0.70%" in found[2].text
@@ -77,7 +115,7 @@ def test_quiet_temperature_is_not_expected():
 def test_months_without_readings():
     """Months in which nothing was measured are no evidence, and no error."""
     found = findings([Month("Apr", Reading(0.0))])
-    assert [finding.expected for finding in found] == [False] * 4
+    assert [finding.expected for finding in found] == [False] * 5
 
 
 @pytest.mark.parametrize("months", [[], [Month("Apr", Reading(0.0))]])

@@ -15,9 +15,10 @@ from modelmeter.demo.summary import (
     Month,
     drift_lines,
     findings,
+    performance_lines,
     rate_lines,
 )
-from modelmeter.demo.words import figure, percent, say
+from modelmeter.demo.words import say
 
 
 def show(console: Console, months: Sequence[Month], measured_by: str) -> None:
@@ -47,6 +48,9 @@ def show(console: Console, months: Sequence[Month], measured_by: str) -> None:
     table.add_row(Text("shares", style="dim italic"))
     for line in rate_lines(months):
         table.add_row(*_cells(line))
+    table.add_row(Text("performance", style="dim italic"))
+    for line in performance_lines(months):
+        table.add_row(*_cells(line))
     console.print(table, soft_wrap=not console.is_terminal)
     say(console)
     for finding in findings(months):
@@ -74,20 +78,21 @@ def _verdict(console: Console, as_expected: bool) -> None:
 def _table(months: Sequence[Month]) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", pad_edge=False)
     table.add_column("", no_wrap=True, min_width=16)
+    table.add_column("train", justify="right", no_wrap=True)
     for month in months:
         table.add_column(month.label, justify="right", min_width=5, no_wrap=True)
     return table
 
 
 def _cells(line: Line) -> list[Text]:
-    words = percent if line.as_percent else figure
+    """Return the cells of a line: its name, the value of training, those of the months."""
+    before = Text("" if math.isnan(line.before) else line.words(line.before), style="dim")
+    return [Text(line.label), before, *month_cells(line)]
+
+
+def month_cells(line: Line) -> list[Text]:
+    """Return one cell for every month of a line."""
     return [
-        Text(line.label),
-        *(
-            Text(
-                words(value),
-                style="bold red" if worth else "dim" if math.isnan(value) else "",
-            )
-            for value, worth in zip(line.values, line.worth, strict=True)
-        ),
+        Text(line.words(value), style="bold red" if worth else "dim" if math.isnan(value) else "")
+        for value, worth in zip(line.values, line.worth, strict=True)
     ]

@@ -40,6 +40,9 @@ FEATURES = (*NUMBERS, *CATEGORIES)
 LATE_MINUTES = 15
 """A flight that arrives more minutes than this after its schedule is late."""
 
+ZONE = "America/New_York"
+"""Where the flights leave: months and dates are those of the airport."""
+
 FIRST_PRODUCTION_MONTH = 4
 
 _GROUND_MINUTES = 30

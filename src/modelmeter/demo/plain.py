@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
 
-from modelmeter.demo.reading import FeatureReading, Reading
+from modelmeter.demo.reading import FIGURES, SOURCES, FeatureReading, Reading
 from modelmeter.demo.replay import Progress
-from modelmeter.demo.summary import CONTROLS
-from modelmeter.demo.words import count, figure, milliseconds, percent, say
+from modelmeter.demo.summary import CONTROLS, Month
+from modelmeter.demo.words import count, figure, milliseconds, percent, say, score
 
 
 class PlainScreen:
@@ -26,6 +27,7 @@ class PlainScreen:
         self._console = console
         self._every = max(seconds / 18, 1.0)
         self._next = time.monotonic() + self._every
+        self._months = 0
 
     def __enter__(self) -> PlainScreen:
         return self
@@ -38,8 +40,8 @@ class PlainScreen:
     ) -> None:
         pass
 
-    def update(self, progress: Progress, reading: Reading) -> None:
-        """Write a line when it is time for one.
+    def update(self, progress: Progress, reading: Reading, months: Sequence[Month] = ()) -> None:
+        """Write a line when it is time for one, and one when a month is over.
 
         Parameters
         ----------
@@ -47,7 +49,12 @@ class PlainScreen:
             Where the replay is.
         reading
             What was measured last.
+        months
+            Those that are over.
         """
+        for month in months[self._months :]:
+            say(self._console, describe_month(month))
+        self._months = len(months)
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + self._every
             say(self._console, describe(progress, reading))
@@ -82,6 +89,25 @@ def describe(progress: Progress, reading: Reading) -> str:
     if progress.failed:
         parts.append(f"{progress.failed:,} flights not answered")
     return " | ".join(parts)
+
+
+def describe_month(month: Month) -> str:
+    """Return how good the model was in a month as one line of text.
+
+    Parameters
+    ----------
+    month
+        One that is over.
+
+    Returns
+    -------
+    str
+    """
+    parts = [
+        f"{name} " + ", ".join(f"{s} {score(month.reading.figure(metric, s))}" for s in SOURCES)
+        for metric, name in FIGURES.items()
+    ]
+    return f"{month.label}: " + " | ".join(parts)
 
 
 def _rate_text(feature: FeatureReading, check: str) -> str:

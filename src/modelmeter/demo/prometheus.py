@@ -14,7 +14,7 @@ import httpx2
 
 from modelmeter.demo.processes import Child, ChildError, Children
 from modelmeter.demo.reading import FeatureReading, Reading
-from modelmeter.generate import series
+from modelmeter.generate import label_series, performance_series, series
 from modelmeter.stats.rates import RateScore
 
 _ROUTE = "/predict/model"
@@ -130,12 +130,15 @@ class PrometheusSource:
         at = time.time() if at is None else at
         found: dict[str, list[_Vector]] = defaultdict(list)
         for query in (
-            f'{{__name__=~"model_feature:.+", window="{self._window}"}}',
+            f'{{__name__=~"model_feature:.+", window="{self._window}", segment=""}}',
             f'{{__name__=~"http_route:.+", route="{_ROUTE}", window="{self._window}"}}',
             f'{{__name__=~"model:.+", window="{self._window}"}}',
-            f'{{__name__="{series.BIN_ROWS.name}", feature="y_pred", window="{self._window}"}}',
-            series.REFERENCE_RATE.name,
-            f'{series.BIN_REFERENCE_ROWS.name}{{feature="y_pred"}}',
+            f'{series.BIN_ROWS.name}{{feature="y_pred", window="{self._window}", segment=""}}',
+            f'{series.REFERENCE_RATE.name}{{segment=""}}',
+            f'{series.BIN_REFERENCE_ROWS.name}{{feature="y_pred", segment=""}}',
+            f'{{__name__=~"model_performance:.+", window="{self._window}", segment="", class=""}}',
+            f'{performance_series.REFERENCE.name}{{segment="", class=""}}',
+            f"{label_series.COVERAGE.name} > 0",
         ):
             for labels, value in self._query(query, at):
                 found[labels["__name__"]].append(_Vector(labels, value))
@@ -150,6 +153,8 @@ class PrometheusSource:
             slow_seconds=seconds.get("0.95", math.nan),
             positive=_positive(found[series.BIN_ROWS.name]),
             reference_positive=_positive(found[series.BIN_REFERENCE_ROWS.name]),
+            performance=_performance(found),
+            labelled=max((v.value for v in found[label_series.COVERAGE.name]), default=math.nan),
         )
 
     def _query(self, query: str, at: float) -> list[_Vector]:
@@ -189,6 +194,15 @@ def _checks(found: Mapping[str, list[_Vector]], feature: str) -> dict[str, RateS
         check: RateScore(value, reference.get(check, math.nan), z.get(check, math.nan))
         for check, value in rate.items()
     }
+
+
+def _performance(found: Mapping[str, list[_Vector]]) -> dict[tuple[str, str], float]:
+    values = {
+        (v.labels["metric"], v.labels["source"]): v.value
+        for v in found[performance_series.VALUE.name]
+    }
+    references = found[performance_series.REFERENCE.name]
+    return values | {(v.labels["metric"], "training"): v.value for v in references}
 
 
 def _sum(vectors: list[_Vector]) -> float:

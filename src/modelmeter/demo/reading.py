@@ -9,6 +9,12 @@ from typing import Literal, Protocol
 
 from modelmeter.stats.rates import RateScore
 
+FIGURES = {"accuracy": "accuracy", "roc_auc": "AUC"}
+"""How good the model is: figures of the performance, and what to call them."""
+
+SOURCES = ("estimated", "realised", "training")
+"""Before labels, from the labels that came, and out of sample when the model was trained."""
+
 Verdict = Literal["drift", "small", "quiet", "no data"]
 
 REAL_Z = 5.0
@@ -96,6 +102,10 @@ class Reading:
         Share of the predictions that say late.
     reference_positive
         The same in training.
+    performance
+        Figures of `FIGURES` by name and source, one of `SOURCES`.
+    labelled
+        Share of the predictions so far that have a label.
     """
 
     at: float
@@ -107,6 +117,20 @@ class Reading:
     slow_seconds: float = math.nan
     positive: float = math.nan
     reference_positive: float = math.nan
+    performance: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    labelled: float = math.nan
+
+    def figure(self, metric: str, source: str) -> float:
+        """Return how good the model was, NaN where that is not known.
+
+        Parameters
+        ----------
+        metric
+            One of `FIGURES`.
+        source
+            One of `SOURCES`.
+        """
+        return self.performance.get((metric, source), math.nan)
 
     def __getitem__(self, name: str) -> FeatureReading:
         """Return a feature or output by its name; one without rows when it is not there."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import httpx2
 import numpy as np
 
-from modelmeter.demo.flights import Flights
+from modelmeter.demo.flights import ZONE, Flights
+from modelmeter.demo.outcomes import Outcomes
 from modelmeter.demo.traffic import JSON_HEADERS, encode
+from modelmeter.live.ids import HEADER
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,9 +24,6 @@ MAX_BATCH = 1_000
 
 PAUSE = 0.04
 """Seconds between requests while the service keeps up: they carry what left meanwhile."""
-
-ZONE = "America/New_York"
-"""Where the flights leave: months and dates are those of the airport."""
 
 MAX_LAG = 2.0
 """Seconds that the replay may be behind before it leaves flights out."""
@@ -60,6 +60,8 @@ class Progress:
         Flights answered; sent but not answered well; not sent, to keep up.
     months
         The months that are over.
+    labels
+        Flights that have landed, by what the service said became of their label.
     done
         Whether the replay has come to its end.
     """
@@ -70,7 +72,13 @@ class Progress:
     failed: int = 0
     left_out: int = 0
     months: tuple[MonthEnd, ...] = ()
+    labels: Mapping[str, int] = field(default_factory=dict)
     done: bool = False
+
+    @property
+    def labelled(self) -> int:
+        """Flights whose outcome the service has counted."""
+        return self.labels.get("counted", 0)
 
     @property
     def sampled(self) -> float:
@@ -80,7 +88,7 @@ class Progress:
 
 
 class Replay(threading.Thread):
-    """Sends flights as they left, on a clock that runs faster than the real one.
+    """Sends flights as they left, and their outcomes as they landed, on a faster clock.
 
     The clock never waits for the service. When the service falls behind, requests carry
     more flights; when that is not enough, flights are left out, evenly over the time
@@ -102,10 +110,13 @@ class Replay(threading.Thread):
         self._X = flights.X
         departure = flights.departure
         self._first = departure.iloc[0].tz_convert(ZONE)
-        # Seconds of real time at which each flight leaves.
+        # Seconds of real time at which each flight leaves, and lands.
         simulated = (departure - self._first).dt.total_seconds().to_numpy()
         self.speed = max(simulated[-1], 1.0) / seconds
         self._due = simulated / self.speed
+        landing = (flights.landing - self._first).dt.total_seconds().to_numpy()
+        self._landing, self._late = landing / self.speed, flights.late.to_numpy()
+        self._outcomes = Outcomes(url)
         local = departure.dt.tz_convert(ZONE).dt.tz_localize(None)
         self._month = local.to_numpy().astype("datetime64[M]")
         self._stopping = threading.Event()
@@ -118,6 +129,18 @@ class Replay(threading.Thread):
     def run(self) -> None:
         """Send the flights; called by `start`."""
         began = time.monotonic()
+        self._outcomes.begin(began)
+        self._outcomes.start()
+        try:
+            self._send_all(began)
+        finally:
+            if self._stopping.is_set():
+                self._outcomes.stop()
+            self._outcomes.close()
+            self._outcomes.join(20)
+        self.progress = replace(self.progress, labels=dict(self._outcomes.answers))
+
+    def _send_all(self, began: float) -> None:
         position, total = 0, len(self._due)
         with httpx2.Client(timeout=5, trust_env=False, headers=JSON_HEADERS) as client:
             while position < total and not self._stopping.is_set():
@@ -149,7 +172,11 @@ class Replay(threading.Thread):
 
     def _send(self, client: httpx2.Client, rows: slice) -> bool:
         try:
-            return client.post(self._url, content=encode(self._X.iloc[rows])).is_success
+            answer = client.post(self._url, content=encode(self._X.iloc[rows]))
+            call = answer.headers.get(HEADER, "").partition(";")[0]
+            if answer.is_success and call:
+                self._outcomes.expect(call, self._landing[rows], self._late[rows])
+            return answer.is_success
         except httpx2.HTTPError:
             self._stopping.wait(0.2)  # a service that is down is not hammered
             return False
@@ -174,4 +201,5 @@ class Replay(threading.Thread):
             failed=before.failed + sent * (not ok),
             left_out=before.left_out + (after - position - sent),
             months=months,
+            labels=dict(self._outcomes.answers),
         )

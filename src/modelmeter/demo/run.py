@@ -6,6 +6,7 @@ import importlib.util
 import os
 import time
 import webbrowser
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from modelmeter._errors import ConfigurationError, MissingExtraError
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
 
     from modelmeter.demo.flights import Flights
     from modelmeter.demo.model import Trained
+    from modelmeter.demo.months import Months
     from modelmeter.demo.reading import Reading, Source
     from modelmeter.demo.replay import Progress
     from modelmeter.demo.stage import Stage
-    from modelmeter.demo.summary import Month
 
 DEFAULT_SECONDS: Final = 90.0
 MIN_SECONDS: Final = 5.0
@@ -123,6 +124,7 @@ class _Demo:
     def play(self, port: int, prometheus_port: int, *, browser: bool) -> None:
         """Prepare, replay, sum up, and stay when that is wanted."""
         from modelmeter.demo import flights
+        from modelmeter.demo.months import Months
         from modelmeter.demo.stage import set_up
 
         trained = self._train()
@@ -133,8 +135,9 @@ class _Demo:
             self._say_places(stage)
             if browser:
                 webbrowser.open(f"{stage.service}/docs")
-            progress = self._replay(stage, production)
-            self._sum_up(stage, progress, production)
+            months = Months(stage.source, production, self._pace.lag)
+            progress = self._replay(stage, production, months)
+            self._sum_up(stage, progress, months)
             self.finished = True
             if self._stays:
                 self._stay(stage)
@@ -154,13 +157,13 @@ class _Demo:
         return made
 
     def _say_places(self, stage: Stage) -> None:
-        self._say(f"Service     {_local(stage.service)}/docs and /metrics")
+        self._say(f"Service     {_local(stage.service)}/docs, /metrics and /feedback")
         if stage.prometheus:
             self._say(f"Prometheus  {_local(stage.prometheus)}")
         else:
             self._say("Prometheus  not installed: the process's own /metrics is read instead")
 
-    def _replay(self, stage: Stage, production: Flights) -> Progress:
+    def _replay(self, stage: Stage, production: Flights, months: Months) -> Progress:
         from modelmeter.demo.reading import Reading
         from modelmeter.demo.replay import Replay
         from modelmeter.demo.screen import make_screen
@@ -180,7 +183,7 @@ class _Demo:
                     if time.monotonic() >= next_reading:
                         next_reading = time.monotonic() + self._pace.scrape / 1_000
                         reading = _read(stage.source) or reading
-                    screen.update(replay.progress, reading)
+                    screen.update(replay.progress, reading, months.update(replay.progress))
                     replay.join(_FRAME)
                 # What was answered last has yet to be scraped.
                 time.sleep(self._pace.lag + self._pace.scrape / 1_000)
@@ -190,7 +193,7 @@ class _Demo:
             replay.join(10)
         return replay.progress
 
-    def _sum_up(self, stage: Stage, progress: Progress, production: Flights) -> None:
+    def _sum_up(self, stage: Stage, progress: Progress, months: Months) -> None:
         from modelmeter.demo.closing import show
 
         self._say(
@@ -198,24 +201,13 @@ class _Demo:
             f"{progress.left_out:,} left out"
             + (" (evenly) because this machine is too slow" if progress.left_out else "")
         )
+        self._say(
+            f"{progress.labelled:,} labels counted as the flights landed"
+            + _rest({k: n for k, n in progress.labels.items() if k != "counted"})
+        )
         self._say("")
-        show(self._console, self._months(stage.source, progress, production), stage.source.name)
+        show(self._console, months.update(progress), stage.source.name)
         self._say("")
-
-    def _months(self, source: Source, progress: Progress, production: Flights) -> list[Month]:
-        from modelmeter.demo.replay import ZONE
-        from modelmeter.demo.summary import Month
-
-        number = production.departure.dt.tz_convert(ZONE).dt.month
-        late = production.late.groupby(number).mean()
-        return [
-            Month(
-                label=f"{end.month:%b}",
-                reading=source.read(end.ended + self._pace.lag),
-                late=float(late.get(end.month.month, float("nan"))),
-            )
-            for end in progress.months
-        ]
 
     def _stay(self, stage: Stage) -> None:
         self._say("Still serving, until Ctrl-C:")
@@ -244,6 +236,12 @@ def _read(source: Source) -> Reading | None:
         return source.read()
     except httpx2.HTTPError:
         return None
+
+
+def _rest(labels: Mapping[str, int]) -> str:
+    """Say what became of the other labels."""
+    found = sorted((outcome, number) for outcome, number in labels.items() if number)
+    return "".join(f", {number:,} {outcome}" for outcome, number in found)
 
 
 def _local(url: str) -> str:

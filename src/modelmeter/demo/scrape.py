@@ -15,6 +15,7 @@ import httpx2
 from prometheus_client.parser import text_string_to_metric_families
 
 from modelmeter import names
+from modelmeter.demo import performance
 from modelmeter.demo.reading import FeatureReading, Reading
 from modelmeter.stats.drift import drift
 
@@ -39,6 +40,10 @@ class Snapshot:
 
     at: float
     values: Mapping[Sample, float]
+
+    def of(self, name: str) -> dict[Labels, float]:
+        """Return the samples of one name by their labels."""
+        return {labels: value for (found, labels), value in self.values.items() if found == name}
 
 
 class ScrapeSource:
@@ -123,17 +128,15 @@ def compare(first: Snapshot, last: Snapshot) -> Reading:
     grown: dict[str, dict[Labels, float]] = defaultdict(dict)
     for (name, labels), value in last.values.items():
         grown[name][labels] = value - first.values.get((name, labels), 0.0)
-    reference = {
-        labels: value
-        for (name, labels), value in last.values.items()
-        if name == names.REFERENCE_ROWS.name
-    }
+    reference = last.of(names.REFERENCE_ROWS.name)
     requests = grown[names.HTTP_REQUESTS.name]
     answered = _total(requests, route=_ROUTE)
     failed = sum(n for labels, n in requests.items() if dict(labels)["status"] >= "5")
     buckets = grown[f"{names.HTTP_DURATION.name}_bucket"]
     rows = _total(grown[names.PREDICTIONS.name])
-    live = grown[names.FEATURE_BIN.name]
+    live = _without_segments(grown[names.FEATURE_BIN.name])
+    reference = _without_segments(reference)
+    counted = performance.compare(live, grown[names.LABEL_BIN.name], last.of)
     return Reading(
         at=last.at,
         features=_features(live, reference),
@@ -144,7 +147,13 @@ def compare(first: Snapshot, last: Snapshot) -> Reading:
         slow_seconds=quantile(0.95, buckets),
         positive=_positive(live),
         reference_positive=_positive(reference),
+        performance=counted.figures,
+        labelled=counted.labelled,
     )
+
+
+def _without_segments(values: Mapping[Labels, float]) -> dict[Labels, float]:
+    return {labels: n for labels, n in values.items() if not dict(labels).get("segment")}
 
 
 def _features(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol
 
@@ -12,10 +13,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from modelmeter.demo.closing import month_cells
 from modelmeter.demo.plain import PlainScreen
 from modelmeter.demo.reading import REAL_Z, FeatureReading, Reading, rate_matters
 from modelmeter.demo.replay import Progress
-from modelmeter.demo.summary import CONTROLS
+from modelmeter.demo.summary import CONTROLS, Line, Month, performance_lines
 from modelmeter.demo.words import clock, count, figure, milliseconds, percent
 
 _STYLE = {"drift": "bold red", "small": "cyan", "quiet": "green", "no data": "dim"}
@@ -23,6 +25,8 @@ _MEANING = "drift: real (z) and large (PSI)   small: real, but too small   quiet
 _BAR = " ▏▎▍▌▋▊▉█"
 _SMALLEST, _LARGEST = 0.003, 30.0
 _FIXED_LINES = 9
+_ROOMY = 24
+"""Lines of a terminal on which the months have room beside the features."""
 _WORTH_SHOWING = {"missing": 0.005, "unseen": 1e-6}
 
 
@@ -40,8 +44,8 @@ class Screen(Protocol):
     ) -> None:
         """End, leaving the terminal as it was."""
 
-    def update(self, progress: Progress, reading: Reading) -> None:
-        """Show where the replay is and what was measured last."""
+    def update(self, progress: Progress, reading: Reading, months: Sequence[Month] = ()) -> None:
+        """Show where the replay is, what was measured last, and the months that are over."""
 
 
 def make_screen(console: Console, source: str, window: str, seconds: float) -> Screen:
@@ -97,7 +101,7 @@ class TerminalScreen:
         self._live.transient = kind is None
         self._live.__exit__(kind, error, trace)
 
-    def update(self, progress: Progress, reading: Reading) -> None:
+    def update(self, progress: Progress, reading: Reading, months: Sequence[Month] = ()) -> None:
         """Redraw.
 
         Parameters
@@ -106,23 +110,29 @@ class TerminalScreen:
             Where the replay is.
         reading
             What was measured last.
+        months
+            Those that are over.
         """
-        self._live.update(self.draw(progress, reading), refresh=True)
+        self._live.update(self.draw(progress, reading, months), refresh=True)
 
-    def draw(self, progress: Progress, reading: Reading) -> RenderableType:
+    def draw(
+        self, progress: Progress, reading: Reading, months: Sequence[Month] = ()
+    ) -> RenderableType:
         """Return what is shown, no higher and no wider than the console."""
         width, height = self._console.size
+        lines = performance_lines(months) if months and height >= _ROOMY else []
         head = Text("modelmeter", style="bold cyan", no_wrap=True, overflow="ellipsis")
         head.append(
             f"  flights from New York, replayed; measured by {self._source}", "dim not bold"
         )
-        shown = _choose(reading, height - _FIXED_LINES)
+        shown = _choose(reading, height - _FIXED_LINES - (len(lines) + 1 if lines else 0))
         return Group(
             head,
             self._progress_line(progress),
             _traffic_line(reading),
             self._model_line(reading),
             _table(shown, len(reading.features), width),
+            *([_performance_table(lines, months)] if lines else []),
             _last_line(progress),
         )
 
@@ -197,6 +207,19 @@ def _table(
         table.add_row(Text("controls", style="dim italic"))
     for feature in controls:
         table.add_row(*_cells(feature, bar))
+    return table
+
+
+def _performance_table(lines: Sequence[Line], months: Sequence[Month]) -> Table:
+    """Return how good the model was, by month, beside the training baseline."""
+    table = Table(box=None, padding=(0, 1, 0, 0), expand=False, header_style="bold", pad_edge=False)
+    table.add_column("by month", width=19, no_wrap=True)
+    table.add_column("training", justify="right")
+    for month in months:
+        table.add_column(month.label, justify="right", width=5)
+    for line in lines:
+        before = "" if math.isnan(line.before) else line.words(line.before)
+        table.add_row(line.label, Text(before, style="dim"), *month_cells(line))
     return table
 
 

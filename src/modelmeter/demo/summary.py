@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from modelmeter.demo.reading import FeatureReading, Reading, rate_matters
-from modelmeter.demo.words import figure, percent
+from modelmeter.demo.reading import FIGURES, SOURCES, FeatureReading, Reading, rate_matters
+from modelmeter.demo.words import figure, percent, score
 
 CONTROLS = ("hour", "carrier", "origin")
 """Features that hardly move over the year: drift here would be a false alarm."""
+
+NAN = math.nan
+MATTERS_PERFORMANCE = 0.02
+"""A figure this far below that of training is worth a look."""
 
 SEASONAL = ("temp", "dewp")
 """Features that summer takes far beyond anything that training in winter saw."""
@@ -66,14 +70,17 @@ class Line:
         One per month, NaN where there is none.
     worth
         Whether each is one to look at.
-    as_percent
-        Whether they are shares.
+    words
+        Writes one of them.
+    before
+        The same in training, NaN where it is not known.
     """
 
     label: str
     values: tuple[float, ...]
     worth: tuple[bool, ...]
-    as_percent: bool = False
+    words: Callable[[float], str] = figure
+    before: float = math.nan
 
 
 def drift_lines(months: Sequence[Month]) -> list[Line]:
@@ -112,9 +119,36 @@ def rate_lines(months: Sequence[Month]) -> list[Line]:
     return [
         _check_line("pressure missing", "pressure", "missing", readings),
         _check_line("dest unseen", "dest", "unseen", readings),
-        Line("predicted late", tuple(r.positive for r in readings), quiet, as_percent=True),
-        Line("late in truth", late, quiet, as_percent=True),
+        Line("predicted late", tuple(r.positive for r in readings), quiet, words=percent),
+        Line("late in truth", late, quiet, words=percent),
     ]
+
+
+def performance_lines(months: Sequence[Month]) -> list[Line]:
+    """Return how good the model was by month: estimated, then realised.
+
+    Parameters
+    ----------
+    months
+        In order.
+
+    Returns
+    -------
+    list of Line
+        With the figure of training; worth looking at where it is below that by more than
+        `MATTERS_PERFORMANCE`.
+    """
+    lines = []
+    for metric, name in FIGURES.items():
+        training = next(
+            (r for m in months if (r := m.reading.figure(metric, "training")) == r), NAN
+        )
+        for source in SOURCES[:2]:
+            values = tuple(month.reading.figure(metric, source) for month in months)
+            worth = tuple(value < training - MATTERS_PERFORMANCE for value in values)
+            lines.append(Line(f"{name} {source}", values, worth, score, training))
+    labelled = tuple(month.reading.labelled for month in months)
+    return [*lines, Line("with a label", labelled, (False,) * len(months), words=percent)]
 
 
 def findings(months: Sequence[Month]) -> list[Finding]:
@@ -133,7 +167,13 @@ def findings(months: Sequence[Month]) -> list[Finding]:
     if not months:
         return []
     lines = {line.label: line for line in drift_lines(months)}
-    return [_moved(lines, months), _quiet(lines), _unseen(months), _missing(months)]
+    return [
+        _moved(lines, months),
+        _quiet(lines),
+        _unseen(months),
+        _missing(months),
+        _performed(months),
+    ]
 
 
 def _moved(lines: Mapping[str, Line], months: Sequence[Month]) -> Finding:
@@ -183,6 +223,30 @@ def _missing(months: Sequence[Month]) -> Finding:
     )
 
 
+def _performed(months: Sequence[Month]) -> Finding:
+    """Say how good the model was, and how well that was foreseen."""
+    readings = [month.reading for month in months]
+    accuracy = [
+        (r.figure("accuracy", "estimated"), r.figure("accuracy", "realised")) for r in readings
+    ]
+    known = [(guess, truth) for guess, truth in accuracy if guess == guess and truth == truth]
+    auc = _known([r.figure("roc_auc", "realised") for r in readings])
+    if not known or not auc:
+        return Finding(False, "How good the model was: not known, no labels arrived.")
+    training = _known([r.figure("accuracy", "training") for r in readings])
+    off = max(known, key=lambda pair: abs(pair[0] - pair[1]))
+    labels = [month.label for month in months]
+    month = labels[accuracy.index(off)]
+    return Finding(
+        len(known) == len(months) and bool(training),
+        f"Accuracy {min(t for _, t in known):.3f} to {max(t for _, t in known):.3f} by month "
+        f"({training[0] if training else NAN:.3f} in training), AUC {min(auc):.2f} to "
+        f"{max(auc):.2f}. Estimated before labels it was {off[0]:.3f} in {month} and turned out "
+        f"{off[1]:.3f}: flights that look alike were late more or less often than in winter. That "
+        "is concept drift, which no estimate without labels can see.",
+    )
+
+
 def _drift_line(name: str, months: Sequence[Month]) -> Line:
     features = [month.reading[name] for month in months]
     return Line(
@@ -198,7 +262,7 @@ def _check_line(label: str, feature: str, check: str, readings: Sequence[Reading
         label,
         tuple(math.nan if score is None else score.rate for score in scores),
         tuple(score is not None and rate_matters(score) for score in scores),
-        as_percent=True,
+        words=percent,
     )
 
 

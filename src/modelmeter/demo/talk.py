@@ -98,12 +98,15 @@ def create_app(directory: str | Path | None = None) -> FastAPI:
     -------
     fastapi.FastAPI
     """
-    model, profile = _load(directory or os.environ.get(DIRECTORY_VARIABLE))
+    directory = directory or os.environ.get(DIRECTORY_VARIABLE)
+    model, profile = _load(directory)
+    # Where predictions wait for their labels; without a directory in the working directory.
+    store = "default" if directory is None else Path(directory) / f"{NAME}.labels.db"
 
     app = FastAPI(title="Flight delays", description=__doc__)
-    monitor = mm.Monitor(profile)  # 1: what training looked like
+    monitor = mm.Monitor(profile, store=store)  # 1: what training looked like
     model = monitor.watch(model)  # 2: predictions are counted from here on
-    monitor.instrument(app)  # 3: requests are counted, and /metrics is there
+    monitor.instrument(app)  # 3: requests are counted; /metrics and /feedback are there
 
     @app.get("/")
     def index() -> dict[str, str]:

@@ -56,6 +56,11 @@ def figure(value: float) -> str:
     return f"{round(value, 3) + 0.0:.3f}"  # + 0.0: no minus sign before nothing
 
 
+def score(value: float) -> str:
+    """Return a figure of performance to three digits, ``-`` for NaN."""
+    return "-" if math.isnan(value) else f"{value:.3f}"
+
+
 def percent(share: float) -> str:
     """Return a share in percent, ``-`` for NaN."""
     if math.isnan(share):
