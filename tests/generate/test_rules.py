@@ -13,7 +13,8 @@ from modelmeter import names
 from modelmeter._errors import ConfigurationError
 from modelmeter.generate import series as recorded
 from modelmeter.generate.rulefile import render
-from modelmeter.generate.rules import MAX_POSITIONS, recording_rules
+from modelmeter.generate.rules import recording_rules
+from modelmeter.generate.tasks import MAX_POSITIONS, Tasks
 from modelmeter.stats.drift import drift
 from modelmeter.stats.rates import CHECKS, rate_z
 from real.prometheus import promtool
@@ -21,7 +22,11 @@ from real.rule_tests import Scenario, series
 
 MINUTES = 50
 RULES = recording_rules(
-    windows=("10m", "1h"), scrape_interval="1m", evaluation_interval="1m", positions=20
+    windows=("10m", "1h"),
+    scrape_interval="1m",
+    evaluation_interval="1m",
+    positions=20,
+    tasks=Tasks(classes=2, score_positions=7, scored_classes=False, regression=False),
 )
 STATISTICS = (
     *("psi", "psi_excess", "kl", "js_distance", "hellinger", "tvd"),
@@ -331,6 +336,36 @@ def test_kept_labels_tell_services_apart(profile, tmp_path):
         select(recorded.WASSERSTEIN.name, cluster="east"), scores.wasserstein, minute=25
     )
     scenario.expect_count(select(recorded.RATE_Z.name, check="missing"), 2, minute=25)
+    scenario.check(tmp_path)
+
+
+def test_segments_are_judged_apart(profile, two_replicas, tmp_path):
+    """Outputs have drift by segment, next to that of all rows, which it leaves as it was."""
+    output = profile.predictions[1]
+    own = {"model": profile.name, "version": "1", "role": "prediction", "feature": output.name}
+    inputs = list(two_replicas)
+    counts = [amount(output.name, i, 2) for i in range(len(output.bins.bins))]
+    for bin, live, training in zip(output.bins.bins, counts, output.counts, strict=True):
+        place = {"kind": bin.kind, "ord": bin.ord, "bin": bin.label, "segment": "origin=JFK"}
+        for instance in ("a", "b"):
+            labels = {"instance": instance, **own, **place}
+            inputs.append(series(names.FEATURE_BIN.name, labels, step(live)))
+            rows = [training // 2] * (MINUTES + 1)
+            inputs.append(series(names.REFERENCE_ROWS.name, labels, rows))
+    scenario = Scenario(RULES, inputs)
+    part = replace(output, counts=tuple(rows // 2 for rows in output.counts))
+    for segment, feature, live in (
+        ("origin=JFK", part, 2 * np.array(counts)),
+        ("", output, counts_of(output, 3)),
+    ):
+        scores = scores_of(feature, live)
+        for statistic in STATISTICS:
+            expr = select(f"model_feature:{statistic}", output.name, segment=segment)
+            scenario.expect(expr, getattr(scores, statistic), minute=25)
+        z = select(recorded.RATE_Z.name, output.name, segment=segment, check="missing")
+        scenario.expect(z, scores.checks["missing"].z, minute=25, within=1e-6)
+    scenario.expect_count(select(recorded.PSI.name, "temperature"), 1, minute=25)
+    scenario.expect_count(select(recorded.CHECKED_ROWS.name, check="absent"), 1, minute=25)
     scenario.check(tmp_path)
 
 

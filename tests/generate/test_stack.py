@@ -102,8 +102,9 @@ def test_real_prometheus_loads_the_default_stack(profile, tmp_path):
     generate(profile, tmp_path, targets=["127.0.0.1:1"])
     with Prometheus(tmp_path) as prometheus:
         groups = prometheus.api("rules")["groups"]
-        assert [group["name"] for group in groups] == ["modelmeter_drift", "modelmeter_traffic"]
-        assert [group["interval"] for group in groups] == [60, 60]
+        names = ["modelmeter_drift", "modelmeter_performance", "modelmeter_traffic"]
+        assert [group["name"] for group in groups] == names
+        assert [group["interval"] for group in groups] == [60, 60, 60]
         prometheus.reload()
 
 

@@ -54,6 +54,8 @@ def folder(training, tmp_path, monkeypatch):
     model, X, y = training
     skops.io.dump(model, tmp_path / "model.skops")
     X.assign(late=y).to_parquet(tmp_path / "train.parquet")
+    labels = {"prediction_id": ["a", "b"], "y_true": [0, 1]}
+    pd.DataFrame(labels).to_parquet(tmp_path / "labels.parquet")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -73,7 +75,7 @@ def test_python_blocks_run(path, training, folder):
 def test_readme_commands_run(folder):
     """The README's commands do what they say, on the files that they name."""
     found = [c for c in commands(ROOT / "README.md") if c.startswith("modelmeter")]
-    assert len(found) == 4
+    assert len(found) == 5
     for command in found:
         words = shlex.split(command)
         if words[1] == "serve":

@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from modelmeter.names import Metric
 from real.prometheus import wait_for
+
+Table = dict[tuple[Metric, tuple[str, ...]], float]
+"""Values by metric and label values, in the order of the metric's labels; a histogram has one
+more, `le`, and its buckets are given cumulative."""
+
+
+def render_table(*tables: Mapping[tuple[Metric, tuple[str, ...]], float]) -> bytes:
+    """Return tables of series in Prometheus's text format, families together."""
+    families: dict[Metric, list[str]] = {}
+    for table in tables:
+        for (metric, values), value in table.items():
+            names = (*metric.labels, "le")[: len(values)]
+            # Prometheus escapes label values as JSON does, as far as tests go.
+            labels = ",".join(f"{n}={json.dumps(v)}" for n, v in zip(names, values, strict=True))
+            suffix = "_bucket" if metric.type == "histogram" else ""
+            families.setdefault(metric, []).append(f"{metric.name}{suffix}{{{labels}}} {value!r}")
+    texts = (
+        "\n".join([f"# TYPE {metric.name} {metric.type}", *lines])
+        for metric, lines in families.items()
+    )
+    return ("\n".join(texts) + "\n").encode()
 
 
 class Replica:

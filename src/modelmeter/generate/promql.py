@@ -13,8 +13,10 @@ from modelmeter.generate.timing import Timing, Window
 SMALLEST: Final = "1e-300"
 """Under any count or share, so that ``v * ln(max(v, SMALLEST))`` is 0 at 0 and not NaN."""
 
-_FEATURE: Final = names.REFERENCE_VARIATION.labels
+_FEATURE: Final = (*names.REFERENCE_VARIATION.labels, "segment")
 _BIN: Final = names.FEATURE_BIN.labels
+_MODEL: Final = names.LAST_PREDICTION.labels
+_SCOPE: Final = (*_MODEL, "segment", "source", "window")
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,21 @@ class Labels:
         """What identifies a feature and a data quality check."""
         return self.of(*_FEATURE, "check")
 
+    def model(self, *labels: str) -> str:
+        """Return what identifies a model, and these labels."""
+        return self.of(*_MODEL, *labels)
 
-def many_to_one(labels: str) -> str:
-    """Match several series on the left with one on the right: each window with training."""
-    return f"on ({labels}) group_left ()"
+    def scope(self, *labels: str) -> str:
+        """Return what performance is measured over, and these labels."""
+        return self.of(*_SCOPE, *labels)
+
+
+def many_to_one(labels: str, *taken: str) -> str:
+    """Match several series on the left with one on the right: each window with training.
+
+    The result also gets the labels `taken` from the right.
+    """
+    return f"on ({labels}) group_left ({', '.join(taken)})"
 
 
 def selector(metric: str, *matchers: str) -> str:
@@ -93,6 +106,35 @@ def over_window(counter: str, recorded: str, window: Window, timing: Timing) -> 
     reach = format_duration(window.length - timing.evaluation_interval // 2)
     samples = f'sum_over_time({recorded}{{window="{window.base.text}"}}[{reach}])'
     return f"{samples} * {_seconds(timing.evaluation_interval)} / {_seconds(window.base.length)}"
+
+
+def largest(metric: str, labels: str) -> str:
+    """Return what every replica exports alike: the largest, by labels."""
+    return f"max by ({labels}) ({metric})"
+
+
+def remembered(metric: str, labels: str, timing: Timing) -> str:
+    """Return what every replica exports alike, for some minutes after the last that did."""
+    return largest(f"last_over_time({metric}[{timing.memory}])", labels)
+
+
+def rise(total: str, window: Window, timing: Timing) -> str:
+    """Return by how much a recorded total that never falls has risen over a window.
+
+    Not `increase`: it scales up to the ends of the window, and takes the smallest fall for a
+    restart, after which it counts the whole total once more. The largest of several replicas
+    does fall by what they differ in, for a moment, when one goes whose scrape was the later.
+    """
+    # Half an interval more, so that the sample at the far end is the first, whether or not
+    # Prometheus counts the end itself (version 2 does, 3 does not).
+    reach = format_duration(window.length + timing.evaluation_interval // 2)
+    return f"(last_over_time({total}[{timing.memory}]) - min_over_time({total}[{reach}]))"
+
+
+def rename(expr: str, *, label: str, to: str) -> str:
+    """Return an expression whose series have the value of one label under another name too."""
+    # The flag: a category may hold line breaks.
+    return f'label_replace({expr}, "{to}", "$1", "{label}", "(?s)(.*)")'
 
 
 def _seconds(milliseconds: int) -> str:

@@ -1,4 +1,4 @@
-"""Recording rules: Prometheus computes drift and data quality from counts.
+"""Recording rules: Prometheus computes drift, data quality and performance from counts.
 
 The same formulas as `modelmeter.stats`, generic over models, features, windows and numbers
 of bins: one rule per statistic, not one per feature. Tests hold both equal.
@@ -20,6 +20,7 @@ from typing import Final
 from modelmeter import names
 from modelmeter._errors import ConfigurationError
 from modelmeter.generate import series
+from modelmeter.generate.performance import performance_rules
 from modelmeter.generate.promql import (
     Labels,
     at_least,
@@ -31,6 +32,8 @@ from modelmeter.generate.promql import (
 )
 from modelmeter.generate.quality import quality_rules
 from modelmeter.generate.rulefile import Group, Rule
+from modelmeter.generate.skew import skew_rules
+from modelmeter.generate.tasks import MAX_POSITIONS, Tasks
 from modelmeter.generate.timing import (
     DEFAULT_SCRAPE_INTERVAL,
     DEFAULT_WINDOWS,
@@ -38,11 +41,7 @@ from modelmeter.generate.timing import (
     plan_timing,
 )
 from modelmeter.generate.traffic import traffic_rules
-from modelmeter.stats.bins import MAX_INTERVALS
 from modelmeter.stats.drift import PSEUDO_ROWS, REFERENCE_PSEUDO_ROWS
-
-MAX_POSITIONS: Final = MAX_INTERVALS + 2
-"""Ordered bins that a feature can have: its intervals, `below` and `above`."""
 
 _P, _Q = series.BIN_P.name, series.BIN_Q.name
 _LIVE, _TRAINING = series.BIN_ROWS.name, series.BIN_REFERENCE_ROWS.name
@@ -56,8 +55,15 @@ _DRIFT_COMMENT = (
     "seconds comes near the interval, drop a window or raise the interval (at most 5m)."
 )
 _TRAFFIC_COMMENT = (
-    "Traffic: the golden signals of the service, the model's own rate, errors and latency, and "
-    "how long ago each feature last had a value. Cheap, and independent of the group above."
+    "Traffic: the golden signals of the service, the model's own rate, errors and latency, how "
+    "long ago each feature last had a value, and whether what serves is what was trained. Cheap, "
+    "and independent of the other groups."
+)
+_PERFORMANCE_COMMENT = (
+    "Performance: realised from labels that arrived in the window, and estimated for predictions "
+    "made in it, before their labels. It reads the live rows that the drift group recorded last. "
+    "Every figure has its standard error, its reference from training, and the change in standard "
+    "errors (z). Cost grows with classes squared or score bins, x segments x windows."
 )
 
 
@@ -67,6 +73,7 @@ def recording_rules(
     scrape_interval: str = DEFAULT_SCRAPE_INTERVAL,
     evaluation_interval: str | None = None,
     positions: int = MAX_POSITIONS,
+    tasks: Tasks | None = None,
     keep_labels: Sequence[str] = (),
     job: str | None = None,
 ) -> list[Group]:
@@ -82,6 +89,9 @@ def recording_rules(
     positions
         Largest number of ordered bins of any feature or output (``Profile.
         ordered_positions``); the default is enough for every profile.
+    tasks
+        What the models do (``Tasks.of``): rules for the performance of others are left out.
+        By default there are rules for all.
     keep_labels
         Further labels that tell services apart and that every recorded series keeps, such
         as ``cluster`` or ``namespace``.
@@ -112,13 +122,15 @@ def recording_rules(
         *_compare_order(labels, timing, positions),
         *quality_rules(labels, timing),
     )
+    performance = (*performance_rules(labels, timing, tasks or Tasks()),)
+    traffic = (*traffic_rules(labels, timing, job), *skew_rules(labels, timing))
+    groups = (
+        ("modelmeter_drift", drift, _DRIFT_COMMENT),
+        ("modelmeter_performance", performance, _PERFORMANCE_COMMENT),
+        ("modelmeter_traffic", traffic, _TRAFFIC_COMMENT),
+    )
     interval = timing.evaluation_interval
-    return [
-        Group("modelmeter_drift", interval, drift, _DRIFT_COMMENT),
-        Group(
-            "modelmeter_traffic", interval, (*traffic_rules(labels, timing, job),), _TRAFFIC_COMMENT
-        ),
-    ]
+    return [Group(name, interval, rules, comment) for name, rules, comment in groups if rules]
 
 
 def check_labels(keep: Sequence[str]) -> tuple[str, ...]:

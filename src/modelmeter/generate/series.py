@@ -1,52 +1,26 @@
 """Every series that the recording rules write: the only place where such a name is spelt.
 
+Those of labels and performance are in `label_series`, `count_series`, `performance_series`.
+
 ``docs/rules.md`` and the comments in the generated rules come from this table.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from modelmeter import names
-from modelmeter.generate.rulefile import Rule
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One recorded series.
-
-    Parameters
-    ----------
-    name
-        ``level:metric``; the level says what there is one of: bin, feature, model, route.
-    labels
-        Beside the labels that are kept and those of the level (see `LEVELS`).
-    unit
-        Of the value.
-    formula
-        With n live and m training rows, p and q live and training share of a bin.
-    meaning
-        For someone who knows no statistics.
-    """
-
-    name: str
-    labels: tuple[str, ...]
-    unit: str
-    formula: str
-    meaning: str
-
-    def rule(self, expr: str, *, first: bool = True, **labels: str) -> Rule:
-        """Return a rule that records this series, explained where it is the first to."""
-        comment = f"{self.meaning} Formula: {self.formula}" if first else ""
-        return Rule(self.name, expr, labels, comment)
-
+from modelmeter.generate import count_series, label_series, performance_series
+from modelmeter.generate.recorded import Series
 
 LEVELS: Final = {
     "model_bin": names.FEATURE_BIN.labels,
-    "model_feature": names.REFERENCE_VARIATION.labels,
+    "model_feature": (*names.REFERENCE_VARIATION.labels, "segment"),
     "model": names.LAST_PREDICTION.labels,
     "http_route": ("job", *names.HTTP_EXCEPTIONS.labels),
+    **label_series.LEVELS,
+    **count_series.LEVELS,
+    **performance_series.LEVELS,
 }
 """Labels by level; what there is one series of."""
 
@@ -298,7 +272,35 @@ REQUEST_SECONDS: Final = Series(
     "Time to answer a request: median, 95th and 99th percentile.",
 )
 
-ALL: Final[tuple[Series, ...]] = tuple(
-    value for value in dict(globals()).values() if isinstance(value, Series)
+CANARY_DIFFERENT: Final = Series(
+    "model:canary_different_rows",
+    (),
+    "rows",
+    "max over replicas of different + failed",
+    "Rows kept from training that a replica answered in another way at its start than the model "
+    "did when the profile was built: a changed library, type or preprocessing step.",
 )
-"""Every recorded series, in the order of the rules."""
+LIBRARY_MISMATCH: Final = Series(
+    "model:library_mismatch",
+    ("library",),
+    "0 to 3",
+    "max over replicas",
+    "How far a library differs from the one that trained the model: 0 not, 1 in the patch, 2 in "
+    "the minor, 3 in the major version.",
+)
+SCHEMA_MISMATCH: Final = Series(
+    "model_feature:schema_mismatch_ratio",
+    _CHECK,
+    "share",
+    "comparisons that found it / comparisons",
+    "How often the columns served were not those of training: a feature missing or of another "
+    "dtype, or (without a feature) columns extra or reordered.",
+)
+
+ALL: Final[tuple[Series, ...]] = (
+    *(value for value in dict(globals()).values() if isinstance(value, Series)),
+    *label_series.ALL,
+    *count_series.ALL,
+    *performance_series.ALL,
+)
+"""Every recorded series, group by group, in the order of the rules."""

@@ -4,7 +4,7 @@
 
     out/
       prometheus.yml              what is scraped, which rules are read
-      rules/modelmeter.rules.yml  recording rules: drift, data quality, traffic
+      rules/modelmeter.rules.yml  recording rules: drift, data quality, performance, traffic
 
 `files` makes the texts, `generate` writes them; a further part of the stack (alerts,
 dashboards, Compose) is one more entry in `files`.
@@ -24,6 +24,7 @@ from modelmeter.generate.durations import format_duration
 from modelmeter.generate.rulefile import header, quote, render
 from modelmeter.generate.rules import recording_rules
 from modelmeter.generate.settings import NAMES, Settings
+from modelmeter.generate.tasks import Tasks
 from modelmeter.profile.profile import Profile
 
 PROMETHEUS_FILE: Final = "prometheus.yml"
@@ -108,6 +109,7 @@ def files(profiles: Profile | Iterable[Profile], settings: Settings) -> dict[str
         scrape_interval=settings.scrape_interval,
         evaluation_interval=settings.evaluation_interval,
         positions=max(profile.ordered_positions for profile in several),
+        tasks=Tasks.of(several),
         keep_labels=settings.keep_labels,
         job=settings.job,
     )

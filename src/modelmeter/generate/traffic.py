@@ -8,8 +8,8 @@ from typing import Final
 from modelmeter import names
 from modelmeter.generate import series
 from modelmeter.generate.promql import Labels, selector, sum_by
+from modelmeter.generate.recorded import Series
 from modelmeter.generate.rulefile import Rule, quote
-from modelmeter.generate.series import Series
 from modelmeter.generate.timing import Timing
 from modelmeter.names import Metric
 
