@@ -26,8 +26,8 @@ Ids = str | Sequence[Any]
 HEADER: Final = "X-Prediction-ID"
 """Of a request: the id to give its prediction. Of a response: the id that it was given."""
 
-# The version, and twelve bits that tell ids made here from other people's: only of these is it known that
-# the time in them is the prediction's.
+# The version, and twelve bits that tell ids made here from other people's: only of these is
+# it known that the time in them is the prediction's.
 _MARK: Final = "86d6"
 
 _given: ContextVar[Ids | None] = ContextVar("modelmeter_given_ids", default=None)
