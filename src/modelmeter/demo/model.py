@@ -166,7 +166,7 @@ def profile_of(model: Any, known: flights.Flights) -> Profile:
         version=VERSION,
         segments=["origin"],
         canary_rows=20,
-        measuring=Measuring(groups=days),
+        measuring=Measuring(groups=days, max_rows=40_000),
     )
 
 

@@ -261,6 +261,21 @@ def test_pruning_takes_small_steps_and_spares_the_totals(make_store, url):
     assert [(c.predictions, c.labels) for c in store.snapshot(ages=()).coverage] == [(1, 0)]
 
 
+def test_the_oldest_go_when_there_are_too_many(make_store, url):
+    """Of more predictions than may wait the oldest hours go, the hour that overflows stays."""
+    clock = Clock()
+    store = by_hand(make_store(clock=clock, max_predictions=5))
+    start = clock.time // 3600 * 3600
+    for hour in range(4):
+        clock.time = start + hour * 3600
+        store.remember(made(*(f"{hour}-{i}" for i in range(2)), time=clock.time))
+        store.flush()
+    store._next_prune = 0.0
+    store._tidy()
+    assert sorted(row.id[0] for row in read(url, select(predictions.c.id))) == list("112233")
+    assert label(store, item("3-0"), item("0-0")) == ["counted", "waiting"]
+
+
 def test_coverage_is_told_by_age(make_store):
     """The snapshot says how many predictions of each age have a label, and what is pending."""
     clock = Clock()

@@ -152,6 +152,33 @@ def declare(
         connection.execute(database.insert(totals).on_conflict_do_nothing(), rows)
 
 
+def oldest_kept(connection: Connection, *, oldest: float, most: int) -> float:
+    """Return from when on predictions are kept, so that there are not too many of them.
+
+    Parameters
+    ----------
+    connection
+        Within a transaction.
+    oldest
+        Unix time before which none is kept anyway.
+    most
+        How many are kept; those of the hour in which there would be more stay too.
+
+    Returns
+    -------
+    float
+        Unix time: `oldest`, or the beginning of an hour after it.
+    """
+    made = func.sum(hours.c.predictions)
+    by_hour = select(hours.c.hour, made).group_by(hours.c.hour).order_by(hours.c.hour.desc())
+    total = 0
+    for hour, rows in connection.execute(by_hour):
+        total += rows
+        if total > most:
+            return max(oldest, float(hour * HOUR))
+    return oldest
+
+
 def prune(connection: Connection, *, oldest: float) -> int:
     """Delete at most 1,000 predictions from before a time; return how many.
 

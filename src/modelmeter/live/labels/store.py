@@ -13,7 +13,7 @@ from modelmeter.live.ids import time_of_id
 from modelmeter.live.labels.checks import CheckValue, check_label, is_storable
 from modelmeter.live.labels.database import Database
 from modelmeter.live.labels.forks import survive_forks
-from modelmeter.live.labels.reading import Snapshot, declare, prune, read_snapshot
+from modelmeter.live.labels.reading import Snapshot, declare, oldest_kept, prune, read_snapshot
 from modelmeter.live.labels.records import Label, Outcome, OutcomeKind, Prediction, TallyLabel
 from modelmeter.live.labels.session import STEP, CollisionError, Policy, Session
 from modelmeter.live.labels.writer import Writer
@@ -50,6 +50,9 @@ class LabelStore:
         wins.
     grace_seconds
         How long a label waits for its prediction.
+    max_predictions
+        How many predictions wait for their labels, counted in whole hours: of more the oldest
+        go, so that the database does not fill the disk (a million take some 150 MB).
     capacity
         Predictions that wait in memory when the database is slow; more are dropped.
     timeout_seconds
@@ -90,6 +93,7 @@ class LabelStore:
         tally: TallyLabel,
         retention_days: float = 90.0,
         grace_seconds: float = 600.0,
+        max_predictions: int = 10_000_000,
         capacity: int = 100_000,
         timeout_seconds: float = 5.0,
         on_drop: Callable[[str, int], None] | None = None,
@@ -99,6 +103,7 @@ class LabelStore:
         for name, value in {
             "retention_days": retention_days,
             "grace_seconds": grace_seconds,
+            "max_predictions": max_predictions,
             "capacity": capacity,
             "timeout_seconds": timeout_seconds,
         }.items():
@@ -106,6 +111,7 @@ class LabelStore:
                 raise ConfigurationError(f"{name} must be above 0, not {value!r}")
         self._database = Database(url, timeout_seconds=timeout_seconds)
         self._policy = Policy(tally, retention_days * 86_400.0, grace_seconds)
+        self._most = max_predictions
         self._timeout = timeout_seconds
         self._now = clock
         self._writer = Writer(
@@ -325,6 +331,7 @@ class LabelStore:
         if time.monotonic() >= self._next_prune:
             oldest = self._now() - self._policy.retention_seconds
             with self._database.transaction() as connection:
+                oldest = oldest_kept(connection, oldest=oldest, most=self._most)
                 steps.append(prune(connection, oldest=oldest))
             if steps[-1] < STEP:
                 self._next_prune = time.monotonic() + _PRUNE_SECONDS
