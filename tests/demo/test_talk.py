@@ -112,7 +112,8 @@ def test_predictions_are_counted(client: TestClient, production: Flights):
     client.post("/predict/model", json=EXAMPLE)
     assert scrape(client, "model_predictions_total", model="flight-delay", outcome="ok") == 101
     for name in (*FEATURES, "y_pred", "y_score"):
-        assert scrape(client, "model_feature_bin_total", feature=name) == 101, name
+        bins = scrape(client, "model_feature_bin_total", feature=name, segment="")
+        assert bins == 101, name
 
 
 def test_imputed_values_are_counted(client: TestClient):
@@ -195,9 +196,13 @@ def test_directory_from_the_environment(model_directory: Path, monkeypatch: pyte
     assert create_app().title == "Flight delays"
 
 
-def test_without_a_directory_a_model_is_trained(trained: Trained, monkeypatch: pytest.MonkeyPatch):
-    """Without a directory the app takes the model that the demo trains."""
+def test_without_a_directory_a_model_is_trained(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Without a directory the app takes the demo's model, and keeps labels where it runs."""
     monkeypatch.delenv("FLIGHT_DELAY_DIRECTORY", raising=False)
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("modelmeter.demo.talk.trained", lambda: trained)
     with TestClient(create_app()) as client:
         assert client.post("/predict/model", json=EXAMPLE).status_code == 200
+    assert (tmp_path / "flight-delay.labels.db").is_file()

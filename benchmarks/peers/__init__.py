@@ -1,0 +1,1 @@
+"""What comparisons with other libraries are made of; `environment` gets the libraries."""
