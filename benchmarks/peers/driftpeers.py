@@ -1,0 +1,81 @@
+"""Evidently and NannyML, each in an environment of its own, asked which columns drift."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from modelmeter.demo import cache
+from peers.environment import NotInstalledError, nannyml
+
+EVIDENTLY = "0.7.23"  # the newest in November 2026
+NEEDED = ("pandas<3", "pyarrow")  # it does not import beside pandas 3
+
+
+def pythons():
+    """Return the interpreters of the peers that can be had, by name, installed where missing."""
+    found = {}
+    for name, get in (("evidently", _evidently), ("nannyml", lambda: nannyml().python)):
+        try:
+            found[name] = get()
+        except NotInstalledError as error:
+            print(error, file=sys.stderr)
+    return found
+
+
+def flagged(name, python, reference, windows):
+    """Ask a peer which columns it flags, with its defaults.
+
+    Parameters
+    ----------
+    name, python
+        The peer and its interpreter.
+    reference
+        Data frame of the training rows; column ``when`` is their time.
+    windows
+        Data frames to judge, one after the other.
+
+    Returns
+    -------
+    flags : list of set of str
+        Per window.
+    about : dict
+        Its version, and the seconds that it took per window.
+    """
+    import pandas as pd
+
+    script = Path(__file__).with_name(f"{name}drift.py")
+    with tempfile.TemporaryDirectory() as directory:
+        reference.to_parquet(Path(directory, "reference.parquet"), index=False)
+        numbered = [frame.assign(window=i) for i, frame in enumerate(windows)]
+        pd.concat(numbered).to_parquet(Path(directory, "live.parquet"), index=False)
+        quiet = os.environ | {"NML_DISABLE_USAGE_LOGGING": "1", "DO_NOT_TRACK": "1"}
+        command = [str(python), "-W", "ignore", str(script), directory]
+        result = subprocess.run(command, capture_output=True, text=True, env=quiet)
+        if result.returncode:
+            raise RuntimeError(f"{' '.join(command)} failed:\n{result.stderr[-2000:]}")
+        answer = json.loads(result.stdout.splitlines()[-1])
+    flags = [set(answer["flags"].get(str(i), ())) for i in range(len(windows))]
+    return flags, {key: answer[key] for key in ("version", "seconds")}
+
+
+def _evidently():
+    directory = cache.directory() / "peers" / f"evidently-{EVIDENTLY}"
+    python = directory / "bin" / "python"
+    done = directory / "installed"  # an installation that was cut short lacks it
+    if not done.exists():
+        print(f"Installing Evidently {EVIDENTLY} into {directory}", file=sys.stderr)
+        for command in (
+            [sys.executable, "-m", "venv", str(directory)],
+            [str(python), "-m", "pip", "install", "-q", f"evidently=={EVIDENTLY}", *NEEDED],
+            [str(python), "-c", "import evidently"],
+        ):
+            result = subprocess.run(command, capture_output=True, text=True)
+            if result.returncode:
+                raise NotInstalledError(f"Evidently cannot be installed: {result.stderr[-300:]}")
+        done.touch()
+    return python
