@@ -1,4 +1,4 @@
-"""Draw the README's picture: the demo's table in midsummer, as a terminal shows it.
+"""Draw the README's picture: the demo's table in late summer, as a terminal shows it.
 
     .venv/bin/python scripts/picture.py
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -17,10 +18,11 @@ from modelmeter.demo import screen
 from modelmeter.demo.reading import Reading
 from modelmeter.demo.replay import Progress
 from modelmeter.demo.run import run
+from modelmeter.demo.summary import Month
 
 FILE = Path(__file__).parent.parent / "docs" / "demo.svg"
-SHARE = 0.4
-SIZE = (100, 30)
+SHARE = 0.6
+SIZE = (100, 34)
 
 
 class PictureScreen(screen.PlainScreen):
@@ -28,9 +30,9 @@ class PictureScreen(screen.PlainScreen):
 
     done = False
 
-    def update(self, progress: Progress, reading: Reading) -> None:
-        """Draw when it is midsummer."""
-        super().update(progress, reading)
+    def update(self, progress: Progress, reading: Reading, months: Sequence[Month] = ()) -> None:
+        """Draw when it is late summer."""
+        super().update(progress, reading, months)
         if progress.share < SHARE or self.done:
             return
         self.done = True
@@ -39,7 +41,7 @@ class PictureScreen(screen.PlainScreen):
             record=True, width=width, height=height, file=io.StringIO(), force_terminal=True
         )
         drawn = screen.TerminalScreen(paper, "Prometheus", f"{self.window}", self.seconds)
-        paper.print(drawn.draw(progress, reading))
+        paper.print(drawn.draw(progress, reading, months))
         svg = paper.export_svg(title="make demo")
         # No picture of ours asks another host for a font.
         svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)

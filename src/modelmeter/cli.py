@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from modelmeter import ModelmeterError, __version__
 from modelmeter._errors import ConfigurationError, MissingExtraError
@@ -15,15 +14,9 @@ try:
     import typer
     from rich.console import Console
     from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
-    from rich.progress import Progress as Bar
-    from rich.table import Table
 except ImportError:
     print(MissingExtraError("typer", "cli"), file=sys.stderr)  # noqa: T201
     raise SystemExit(2) from None
-
-if TYPE_CHECKING:
-    from modelmeter.serving.backfill import Progress
 
 app = typer.Typer(
     name="modelmeter",
@@ -201,12 +194,14 @@ def feedback(
     ] = None,
 ) -> None:
     """Count the labels in a file, for predictions that were made earlier."""
+    from modelmeter.drawing import draw_backfill
     from modelmeter.profile.profile import Profile
     from modelmeter.serving.backfill import Columns, backfill
 
     columns = Columns(prediction_id=id_column, y_true=label_column, time=time_column)
     where = _store(store) or DEFAULT_STORE
-    _draw(backfill(labels, Profile.load(profile), store=where, columns=columns))
+    steps = backfill(labels, Profile.load(profile), store=where, columns=columns)
+    draw_backfill(steps, bar_on=_errors, result_on=_out)
 
 
 @app.command()
@@ -227,8 +222,17 @@ def generate(
         str | None,
         typer.Option(help="File with the bearer token for /metrics, where Prometheus finds it."),
     ] = None,
+    alarms_per_month: Annotated[
+        float, typer.Option(help="False alarms per month and model that you accept.")
+    ] = 1.0,
+    smallest_drift: Annotated[
+        float, typer.Option(help="PSI beyond sampling noise from which on drift matters.")
+    ] = 0.05,
+    smallest_rate: Annotated[
+        float, typer.Option(help="Change of a rate (missing, unseen, ...) that matters.")
+    ] = 0.02,
 ) -> None:
-    """Write prometheus.yml and the recording rules for a model."""
+    """Write prometheus.yml, the recording rules and Grafana's dashboards for a model."""
     from modelmeter.generate.stack import generate as write
     from modelmeter.profile.profile import Profile
 
@@ -240,6 +244,9 @@ def generate(
         job=job,
         scrape_interval=scrape_interval,
         token_file=token_file,
+        alarms_per_month=alarms_per_month,
+        smallest_drift=smallest_drift,
+        smallest_rate=smallest_rate,
     )
     for path in written:
         _out.print(str(path))
@@ -273,36 +280,6 @@ def _store(given: str | None, *, none: bool = False) -> str | None:
     if given is not None and none:
         raise ConfigurationError("give either --store or --no-labels")
     return None if none else given or DEFAULT_STORE
-
-
-def _draw(steps: Iterable[Progress]) -> None:
-    """Show how labels are counted, and what became of them."""
-    from modelmeter.serving.backfill import MEANINGS
-
-    bar = Bar(
-        SpinnerColumn(),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("labels, {task.fields[rate]}"),
-        console=_errors,
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("", total=None, rate="")
-        for progress in steps:
-            speed = bar.tasks[0].speed
-            rate = f"{speed:,.0f} per second" if speed else ""
-            bar.update(task, total=progress.total, completed=progress.rows, rate=rate)
-    table = Table("outcome", "labels", "meaning")
-    table.columns[1].justify = "right"
-    for outcome, meaning in MEANINGS.items():
-        if progress.outcomes[outcome]:
-            table.add_row(outcome, f"{progress.outcomes[outcome]:,}", meaning)
-    if progress.empty:
-        table.add_row("", f"{progress.empty:,}", "rows without a true value, passed over")
-    _out.print(table)
-    for row, reason in progress.examples:
-        _out.print(f"row {row:,}: {escape(reason)}")
 
 
 if __name__ == "__main__":

@@ -16,32 +16,36 @@ from modelmeter.generate.stack import generate
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
+PROMETHEUS = EXAMPLES / "prometheus"
 COMPOSE = (EXAMPLES / "docker-compose.yml").read_text()
 SERVICES = yaml.safe_load(COMPOSE)["services"]
 DOCKERFILE = (EXAMPLES / "Dockerfile").read_text()
 
 
-def test_prometheus_files_are_generated(trained: Trained, tmp_path: Path):
-    """Configuration and rules are what modelmeter generates for the demo's profile.
+def test_prometheus_and_grafana_files_are_generated(trained: Trained, tmp_path: Path):
+    """Configuration, rules and dashboards are what modelmeter generates for the demo's profile.
 
     ``MODELMETER_UPDATE=1 pytest tests/demo/test_examples.py`` writes them anew.
     """
-    out = EXAMPLES / "prometheus" if os.environ.get("MODELMETER_UPDATE") else tmp_path
     written = generate(
         trained.profile,
-        out,
+        tmp_path,
         targets=["api:5000"],
         windows=["10m", "1h", "24h"],
         scrape_interval="5s",
         evaluation_interval="15s",
     )
-    kept = EXAMPLES / "prometheus"
-    names = sorted(path.relative_to(out) for path in written)
-    assert names == sorted(p.relative_to(kept) for p in kept.rglob("*") if p.is_file())
-    for name in names:
-        assert (kept / name).read_text() == (out / name).read_text(), (
-            f"examples/prometheus/{name} is out of date: run "
-            "MODELMETER_UPDATE=1 pytest tests/demo/test_examples.py"
+    names = [path.relative_to(tmp_path) for path in written]
+    places = {n: EXAMPLES / n if n.parts[0] == "grafana" else PROMETHEUS / n for n in names}
+    if os.environ.get("MODELMETER_UPDATE"):
+        for name, place in places.items():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(tmp_path / name, place)
+    kept = [p for folder in (PROMETHEUS, EXAMPLES / "grafana") for p in folder.rglob("*")]
+    assert sorted(places.values()) == sorted(path for path in kept if path.is_file())
+    for name, place in places.items():
+        assert place.read_text() == (tmp_path / name).read_text(), (
+            f"{place} is out of date: run MODELMETER_UPDATE=1 pytest tests/demo/test_examples.py"
         )
 
 
@@ -98,12 +102,16 @@ def test_data_is_in_named_volumes():
 
 
 def test_grafana_has_its_data_source():
-    """Grafana is provisioned with Prometheus, under the name that Compose gives it."""
-    path = EXAMPLES / "grafana/provisioning/datasources/prometheus.yml"
+    """Grafana is provisioned with Prometheus, and finds the dashboards where Compose puts them."""
+    path = EXAMPLES / "grafana/provisioning/datasources/modelmeter.yml"
     (source,) = yaml.safe_load(path.read_text())["datasources"]
     assert (source["type"], source["isDefault"]) == ("prometheus", True)
     assert source["url"] == "http://prometheus:9090"
     assert "prometheus" in SERVICES
+    path = EXAMPLES / "grafana/provisioning/dashboards/modelmeter.yml"
+    (provider,) = yaml.safe_load(path.read_text())["providers"]
+    mount = f"./grafana/dashboards:{provider['options']['path']}:ro"
+    assert mount in SERVICES["grafana"]["volumes"]
 
 
 def test_prometheus_reads_what_is_mounted():

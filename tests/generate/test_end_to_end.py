@@ -218,14 +218,18 @@ def test_rows_are_what_was_sent(recorded):
 
 
 def test_empty_window_records_no_statistic(recorded):
-    """Once the traffic is over, the short window says 0 rows and nothing else."""
+    """Once the traffic is over, the short window says 0 rows, and too few to tell."""
     prometheus, moments, _ = recorded
     temperature = make_profile().features[0]
     found = values_of(prometheus, moments["late"] + 1, "1", "feature", temperature, "10s")
     assert found["rows", None] == 0
     without_window = {"reference_rows", "reference_rate", "seconds_since_value"}
     without_window |= {"seconds_since_change", "checked_rows", "absent_rows", "rows"}
-    assert {name for name, _ in found} <= without_window
+    without_window |= {"natural_drift", "drift_threshold", "rate_threshold"}
+    states = {name: value for (name, _), value in found.items() if name.endswith("_state")}
+    assert {name for name, _ in found} <= without_window | set(states)
+    assert set(states) == {"rate_state"}
+    assert all(value < 0 for value in states.values())
 
 
 def test_freshness_and_traffic_are_recorded(recorded):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
@@ -13,6 +14,7 @@ import yaml
 
 from generate.conftest import make_profile
 from modelmeter._errors import ConfigurationError
+from modelmeter.generate.dashboards.ids import OVERVIEW_UID, model_uid
 from modelmeter.generate.rulefile import Group, Rule, render
 from modelmeter.generate.settings import Settings
 from modelmeter.generate.stack import PROMETHEUS_FILE, RULES_FILE, files, generate
@@ -40,7 +42,8 @@ def test_prometheus_accepts_what_is_generated(profile, tmp_path):
         windows=["1h", "24h", "7d"],
         job='a "job"',
     )
-    assert written == [tmp_path / PROMETHEUS_FILE, tmp_path / RULES_FILE]
+    assert written[:2] == [tmp_path / PROMETHEUS_FILE, tmp_path / RULES_FILE]
+    assert {path.relative_to(tmp_path).parts[0] for path in written[2:]} == {"grafana"}
     promtool("check", "config", tmp_path / PROMETHEUS_FILE)
     promtool("check", "rules", tmp_path / RULES_FILE)
     scrape = yaml.safe_load((tmp_path / PROMETHEUS_FILE).read_text())["scrape_configs"][0]
@@ -50,11 +53,12 @@ def test_prometheus_accepts_what_is_generated(profile, tmp_path):
 
 
 def test_generated_files_are_as_reviewed(profile):
-    """The files for a small profile are those in the golden folder, byte for byte.
+    """Prometheus's files for a small profile are those in the golden folder, byte for byte.
 
     To accept a change: ``MODELMETER_WRITE_GOLDEN=1 pytest`` and read the diff.
     """
-    for name, text in files(profile, Settings(windows=("1h", "24h"))).items():
+    written = files(profile, Settings(windows=("1h", "24h")))
+    for name, text in ((name, written[name]) for name in (PROMETHEUS_FILE, RULES_FILE)):
         golden = GOLDEN / Path(name).name
         if os.environ.get("MODELMETER_WRITE_GOLDEN"):
             golden.write_text(without_version(text))
@@ -68,26 +72,34 @@ def test_generating_twice_gives_the_same_bytes(profile, tmp_path):
     (tmp_path / "a" / PROMETHEUS_FILE).write_text("old")
     assert [path.read_bytes() for path in generate((other, profile), tmp_path / "a")] == first
     assert all(text.endswith(b"\n") and b"\r" not in text for text in first)
-    assert sorted(path.name for path in (tmp_path / "a").rglob("*")) == [
-        "modelmeter.rules.yml",
-        "prometheus.yml",
-        "rules",
+    found = [path for path in (tmp_path / "a").rglob("*") if path.is_file()]
+    assert sorted(str(path.relative_to(tmp_path / "a")) for path in found) == [
+        f"grafana/dashboards/{model_uid('flight-delay')}.json",
+        f"grafana/dashboards/{OVERVIEW_UID}.json",
+        "grafana/provisioning/dashboards/modelmeter.yml",
+        "grafana/provisioning/datasources/modelmeter.yml",
+        PROMETHEUS_FILE,
+        RULES_FILE,
     ]
 
 
 def test_files_say_who_wrote_them_for_which_models(profile):
     """The header has the writer's version, the schema's, and every model and version."""
-    for text in files([profile, make_profile("2")], Settings()).values():
+    for name, text in files([profile, make_profile("2")], Settings()).items():
+        if name.endswith(".json"):  # has no comments, and says it to whoever looks at it
+            assert "Written by modelmeter" in json.loads(text)["description"]
+            continue
         start = text[:300].replace("\n# ", " ")
         assert re.match(r"# Written by modelmeter [0-9.]+\S*, schema_version 1\.", start)
-        assert "'flight-delay' version '1', 'flight-delay' version '2'" in start
+        if not name.startswith("grafana/"):
+            assert "'flight-delay' version '1', 'flight-delay' version '2'" in start
 
 
 def test_names_cannot_break_out_of_the_comment(profile):
     """A model's name with line breaks stays inside the header's comment."""
     odd = replace(profile, name="x\ngroups: []\u2028y")
-    for text in files(odd, Settings()).values():
-        assert yaml.safe_load(text)
+    for name, text in files(odd, Settings()).items():
+        assert json.loads(text) if name.endswith(".json") else yaml.safe_load(text)
         assert "\ngroups: []" not in text
 
 

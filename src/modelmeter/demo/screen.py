@@ -125,14 +125,15 @@ class TerminalScreen:
         head.append(
             f"  flights from New York, replayed; measured by {self._source}", "dim not bold"
         )
-        shown = _choose(reading, height - _FIXED_LINES - (len(lines) + 1 if lines else 0))
+        shown = _choose(reading, height - _FIXED_LINES - (len(lines) + 2 if lines else 0))
+        below: list[RenderableType] = [Text(), _performance_table(lines, months)] if lines else []
         return Group(
             head,
             self._progress_line(progress),
             _traffic_line(reading),
             self._model_line(reading),
             _table(shown, len(reading.features), width),
-            *([_performance_table(lines, months)] if lines else []),
+            *below,
             _last_line(progress),
         )
 

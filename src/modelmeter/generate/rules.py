@@ -20,6 +20,7 @@ from typing import Final
 from modelmeter import names
 from modelmeter._errors import ConfigurationError
 from modelmeter.generate import series
+from modelmeter.generate.alarms import alarm_rules
 from modelmeter.generate.performance import performance_rules
 from modelmeter.generate.promql import (
     Labels,
@@ -41,6 +42,7 @@ from modelmeter.generate.timing import (
     plan_timing,
 )
 from modelmeter.generate.traffic import traffic_rules
+from modelmeter.stats.budget import AlarmBudget
 from modelmeter.stats.drift import PSEUDO_ROWS, REFERENCE_PSEUDO_ROWS
 
 _P, _Q = series.BIN_P.name, series.BIN_Q.name
@@ -50,7 +52,8 @@ _M: Final = f"({series.REFERENCE_ROWS.name} > 0)"
 _DRIFT_COMMENT = (
     "Drift and data quality. One group, because the rules read each other: Prometheus evaluates "
     "a group in order and at one time stamp. First the rows per bin (live over each window, and "
-    "in training), then shares, then one rule per statistic for all models, features and windows. "
+    "in training), then shares, then one rule per statistic for all models, features and windows, "
+    "and last what of it deserves attention, given how many false alarms are accepted. "
     "Cost grows with features x bins x windows x replicas; if prometheus_rule_group_last_duration_"
     "seconds comes near the interval, drop a window or raise the interval (at most 5m)."
 )
@@ -76,6 +79,7 @@ def recording_rules(
     tasks: Tasks | None = None,
     keep_labels: Sequence[str] = (),
     job: str | None = None,
+    budget: AlarmBudget | None = None,
 ) -> list[Group]:
     """Make the recording rules for any number of models.
 
@@ -98,6 +102,9 @@ def recording_rules(
     job
         Read the request metrics of this scrape job only: other services may use the same
         names. All jobs by default.
+    budget
+        What somebody is willing to be woken for; by default one false alarm per month and
+        model.
 
     Returns
     -------
@@ -121,6 +128,7 @@ def recording_rules(
         *_test(labels),
         *_compare_order(labels, timing, positions),
         *quality_rules(labels, timing),
+        *alarm_rules(labels, timing, budget or AlarmBudget()),
     )
     performance = (*performance_rules(labels, timing, tasks or Tasks()),)
     traffic = (*traffic_rules(labels, timing, job), *skew_rules(labels, timing))

@@ -1,6 +1,7 @@
 """Every series that the recording rules write: the only place where such a name is spelt.
 
-Those of labels and performance are in `label_series`, `count_series`, `performance_series`.
+Those that judge are in `alarm_series`, those of labels and performance in `label_series`,
+`count_series` and `performance_series`.
 
 ``docs/rules.md`` and the comments in the generated rules come from this table.
 """
@@ -10,8 +11,10 @@ from __future__ import annotations
 from typing import Final
 
 from modelmeter import names
-from modelmeter.generate import count_series, label_series, performance_series
+from modelmeter.generate import alarm_series, count_series, label_series, performance_series
 from modelmeter.generate.recorded import Series
+
+_PARTS: Final = (alarm_series, label_series, count_series, performance_series)
 
 LEVELS: Final = {
     "model_bin": names.FEATURE_BIN.labels,
@@ -299,8 +302,6 @@ SCHEMA_MISMATCH: Final = Series(
 
 ALL: Final[tuple[Series, ...]] = (
     *(value for value in dict(globals()).values() if isinstance(value, Series)),
-    *label_series.ALL,
-    *count_series.ALL,
-    *performance_series.ALL,
+    *(series for part in _PARTS for series in part.ALL),
 )
 """Every recorded series, group by group, in the order of the rules."""

@@ -14,6 +14,7 @@ from modelmeter.generate.timing import (
     Timing,
     plan_timing,
 )
+from modelmeter.stats.budget import AlarmBudget
 
 _TARGET: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s/:@?#\[\]]+)(:([0-9]{1,5}))?")
 _LISTS: Final = ("targets", "windows", "keep_labels")
@@ -44,6 +45,9 @@ class Settings:
         itself never stands in a generated file.
     keep_labels
         Further labels that recorded series keep, such as ``cluster``.
+    alarms_per_month, smallest_drift, smallest_rate
+        See `AlarmBudget`: false alarms per month and model that are accepted, and how large a
+        drift (PSI beyond noise) and a change of a rate matter.
 
     Raises
     ------
@@ -60,6 +64,9 @@ class Settings:
     scheme: str = "http"
     token_file: str | None = None
     keep_labels: tuple[str, ...] = ()
+    alarms_per_month: float = 1.0
+    smallest_drift: float = 0.05
+    smallest_rate: float = 0.02
 
     def __post_init__(self) -> None:
         for name in _LISTS:
@@ -77,7 +84,20 @@ class Settings:
         if self.scheme not in ("http", "https"):
             raise ConfigurationError(f"scheme must be 'http' or 'https', not {self.scheme!r}")
         check_labels(self.keep_labels)
-        _ = self.timing
+        _ = self.timing, self.budget
+
+    @property
+    def budget(self) -> AlarmBudget:
+        """What somebody is willing to be woken for."""
+        try:
+            return AlarmBudget(
+                alarms_per_month=self.alarms_per_month,
+                psi_excess=self.smallest_drift,
+                rate_difference=self.smallest_rate,
+            )
+        except ConfigurationError as error:
+            text = str(error).replace("psi_excess", "smallest_drift")
+            raise ConfigurationError(text.replace("rate_difference", "smallest_rate")) from None
 
     @property
     def timing(self) -> Timing:

@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from modelmeter._errors import ConfigurationError
+from modelmeter.generate.dashboards import dashboards
 from modelmeter.generate.durations import format_duration
+from modelmeter.generate.provisioning import provisioning
 from modelmeter.generate.rulefile import header, quote, render
 from modelmeter.generate.rules import recording_rules
 from modelmeter.generate.settings import NAMES, Settings
@@ -112,8 +114,14 @@ def files(profiles: Profile | Iterable[Profile], settings: Settings) -> dict[str
         tasks=Tasks.of(several),
         keep_labels=settings.keep_labels,
         job=settings.job,
+        budget=settings.budget,
     )
-    return {PROMETHEUS_FILE: start + _prometheus(settings), RULES_FILE: start + render(rules)}
+    return {
+        PROMETHEUS_FILE: start + _prometheus(settings),
+        RULES_FILE: start + render(rules),
+        **dashboards(several, settings),
+        **provisioning(settings),
+    }
 
 
 def _prometheus(settings: Settings) -> str:
