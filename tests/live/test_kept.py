@@ -9,10 +9,11 @@ import pytest
 
 import modelmeter as mm
 from live.answering import KINDS, built, output, rows
-from modelmeter.live.kept import Form, Kept, center_of
+from modelmeter.live.kept import Form, Kept
 from modelmeter.live.labels.checks import is_storable
 from modelmeter.live.outputs import Answer, OutputCounter
 from modelmeter.live.placing import plans_of
+from modelmeter.profile.calibration import center_of
 from modelmeter.stats.labels import category_labels
 
 

@@ -12,10 +12,11 @@ from typing import overload
 from modelmeter.live.ids import row_id
 from modelmeter.live.labels.records import Prediction
 from modelmeter.live.outputs import Answer
+from modelmeter.profile.calibration import center_of
 from modelmeter.profile.facts import Y_PRED, Y_SCORE
 from modelmeter.profile.profile import Profile
 from modelmeter.profile.segments import segment_names
-from modelmeter.stats.bins import Bins, NumericBins
+from modelmeter.stats.bins import Bins
 
 
 class Form:
@@ -112,12 +113,6 @@ class Kept(Sequence[Prediction]):
             ),
             center=form.center,
         )
-
-
-def center_of(bins: Bins | None) -> float:
-    """Return what powers of a regression's truth are taken about: an edge near the median."""
-    edges = bins.edges if isinstance(bins, NumericBins) else ()
-    return edges[len(edges) // 2] if edges else 0.0
 
 
 def _classes(bins: Bins | None) -> list[str | None] | None:

@@ -214,8 +214,7 @@ def _error_calibration(outputs: Sequence[FeatureProfile], found: OutOfSample) ->
     y_true, y_pred = found.y_true[valid], found.y_pred[valid]
     assert isinstance(predicted.bins, NumericBins)
     places, bins = predicted.bins.place(y_pred), len(predicted.bins.edges) + 1
-    # An edge near the median: the same for all profiles over the same bins.
-    center = predicted.bins.edges[len(predicted.bins.edges) // 2] if bins > 1 else 0.0
+    center = center_of(predicted.bins)
     return ErrorCalibration(
         sums=_nested(error_sums(y_true, y_pred, places=places, bins=bins)),
         targets=tuple(target_sums(y_true, y_pred, center=center).tolist()),

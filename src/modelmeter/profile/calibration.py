@@ -17,7 +17,7 @@ from modelmeter._errors import MergeError
 from modelmeter.profile.check import Checker
 from modelmeter.profile.facts import Y_PRED, Y_SCORE
 from modelmeter.profile.profile import FeatureProfile, ModelFacts
-from modelmeter.stats.bins import MAX_INTERVALS, NumericBins
+from modelmeter.stats.bins import MAX_INTERVALS, Bins, NumericBins
 from modelmeter.stats.performance import (
     ERROR_SUMS,
     TARGET_SUMS,
@@ -245,6 +245,15 @@ def score_profile(facts: ModelFacts, outputs: Sequence[FeatureProfile]) -> Featu
         if output.name == Y_SCORE and isinstance(output.bins, NumericBins) and output.centers:
             return output if facts.score_method else None
     return None
+
+
+def center_of(bins: Bins | None) -> float:
+    """Return what powers of a regression's truth are taken about: an edge near the median.
+
+    The same for all profiles over the same bins, and for live sums.
+    """
+    edges = bins.edges if isinstance(bins, NumericBins) else ()
+    return edges[len(edges) // 2] if edges else 0.0
 
 
 def _counts(table: list[list[list[int]]]) -> Counts3:
