@@ -20,9 +20,12 @@ check:  ## Run ruff, mypy and import-linter
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-bench:  ## Measure what monitoring costs
+bench:  ## Measure what monitoring costs and how well it judges (QUICK=--quick for less)
 	@scripts/setup test
-	@for file in benchmarks/*.py; do echo "== $$file"; .venv/bin/python $$file || exit 1; done
+	@for file in observe middleware watch; do \
+	  echo "== $$file"; .venv/bin/python benchmarks/$$file.py || exit 1; done
+	@for file in estimate alarms; do \
+	  echo "== $$file"; .venv/bin/python benchmarks/$$file.py $(QUICK) || exit 1; done
 
 format:  ## Format the code
 	@scripts/setup test

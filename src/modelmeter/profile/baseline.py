@@ -17,6 +17,7 @@ from modelmeter.profile.calibration import (
     AnyCalibration,
     Calibration,
     ErrorCalibration,
+    center_of,
     prediction_profile,
     score_profile,
 )

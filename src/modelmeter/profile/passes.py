@@ -17,7 +17,7 @@ from modelmeter.profile.profile import ModelFacts
 from modelmeter.profile.reading import DAY, Key, Reading
 from modelmeter.profile.scan import ColumnScan, RowSample
 from modelmeter.stats.bins import Bins, Counts, NumericBins
-from modelmeter.stats.drift import psi_excess
+from modelmeter.stats.budget import natural_variation
 from modelmeter.stats.labels import plain
 from modelmeter.stats.values import Floats, is_missing
 
@@ -192,9 +192,8 @@ class SecondPass:
         return places
 
     def variation(self, key: Key) -> float | None:
-        """Return the 95th percentile of the days' PSI above its noise floor."""
+        """Return what the PSI of 95 days in 100 stays under, its noise taken off."""
         days = [day for day in self.by_day[key].values() if day.sum() >= MIN_ROWS_PER_DAY]
         if len(days) < MIN_DAYS:
             return None
-        scores = psi_excess(np.stack(days), self.counts[key])
-        return max(float(np.quantile(scores, 0.95)), 0.0)
+        return float(natural_variation(np.stack(days), self.counts[key]))

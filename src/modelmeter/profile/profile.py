@@ -81,8 +81,8 @@ class FeatureProfile:
     importance
         Share of the model's own feature importances, None where the model gives none.
     variation
-        Natural day-to-day variation of the drift score: the 95th percentile over the days
-        of training of each day's PSI above its noise floor; None without time stamps.
+        Natural day-to-day variation of the drift score: what the PSI of 95 days of training
+        in 100 stays under, its noise taken off; None without time stamps.
     """
 
     name: str
