@@ -150,6 +150,7 @@ def test_a_locked_file_delays_no_prediction(tmp_path):
         assert store.snapshot().progress[0].pending == 1
         other.rollback()
         other.close()
+        assert store.flush(20)
         assert label(store, item("a"), item("b")) == ["counted", "counted"]
 
 

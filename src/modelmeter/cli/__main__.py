@@ -1,0 +1,5 @@
+"""`python -m modelmeter.cli`."""
+
+from modelmeter.cli import main
+
+main()

@@ -1,0 +1,45 @@
+"""`modelmeter serve`: a model as a monitored service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modelmeter.cli.shared import Model, ProfilePath, Store, Trust, store_of
+
+
+def serve(
+    model: Model,
+    profile: ProfilePath,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 5000,
+    workers: Annotated[int, typer.Option(help="Worker processes.")] = 1,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the bearer token that /metrics and /feedback ask for."),
+    ] = None,
+    store: Store = None,
+    no_labels: Annotated[
+        bool, typer.Option("--no-labels", help="Keep no predictions, take no labels.")
+    ] = False,
+    retention_days: Annotated[
+        float, typer.Option(help="How long a prediction waits for its label.")
+    ] = 90.0,
+    trust: Trust = None,
+    log_level: Annotated[str, typer.Option(help="Of uvicorn.")] = "info",
+) -> None:
+    """Serve a model with everything monitored: /predict, /feedback, /metrics, /health, /ready."""
+    from modelmeter.serving.app import Settings
+    from modelmeter.serving.app import serve as run
+
+    settings = Settings(
+        model=model,
+        profile=str(profile),
+        trusted=tuple(trust or ()),
+        token_file=str(token_file) if token_file else None,
+        store=store_of(store, none=no_labels),
+        retention_days=retention_days,
+    )
+    run(settings, host=host, port=port, workers=workers, log_level=log_level)
