@@ -14,9 +14,8 @@ from modelmeter.live.labels.records import Prediction
 from modelmeter.live.outputs import Answer
 from modelmeter.profile.calibration import center_of
 from modelmeter.profile.facts import Y_PRED, Y_SCORE
-from modelmeter.profile.profile import Profile
-from modelmeter.profile.segments import segment_names
-from modelmeter.stats.bins import Bins
+from modelmeter.profile.profile import FeatureProfile, Profile
+from modelmeter.profile.segments import segmented
 
 
 class Form:
@@ -29,9 +28,8 @@ class Form:
     """
 
     def __init__(self, profile: Profile) -> None:
-        outputs = {output.name: output.bins for output in profile.predictions}
         self.name = (profile.name, profile.version)
-        pred, score = outputs.get(Y_PRED), outputs.get(Y_SCORE)
+        pred, score = profile.output(Y_PRED), profile.output(Y_SCORE)
         self.classes = _classes(pred) if profile.model.classes else None
         self.center: float | None = None
         self.by_score = profile.model.task == "binary"
@@ -40,12 +38,8 @@ class Form:
             self.bins = _ordered(score)
         elif profile.model.task == "regression":
             self.bins = _ordered(pred)
-            self.center = center_of(pred)
-        bins = {feature.name: feature.bins for feature in profile.features}
-        self.segments = [
-            segment_names(segmentation.feature, bins[segmentation.feature])
-            for segmentation in profile.segments
-        ]
+            self.center = center_of(None if pred is None else pred.bins)
+        self.segments = [segments for _, segments in segmented(profile)]
 
     def keeps(self, answer: Answer) -> bool:
         """Tell whether there is anything in an answer that figures are worked out from."""
@@ -115,15 +109,15 @@ class Kept(Sequence[Prediction]):
         )
 
 
-def _classes(bins: Bins | None) -> list[str | None] | None:
+def _classes(output: FeatureProfile | None) -> list[str | None] | None:
     """Return the class that every bin stands for; None for those that stand for none."""
-    if bins is None:
+    if output is None:
         return None
-    return [place.label if place.kind == "category" else None for place in bins.bins]
+    return [place.label if place.kind == "category" else None for place in output.bins.bins]
 
 
-def _ordered(bins: Bins | None) -> list[tuple[str | None, str | None]] | None:
+def _ordered(output: FeatureProfile | None) -> list[tuple[str | None, str | None]] | None:
     """Return position and name of every bin that has a position."""
-    if bins is None:
+    if output is None:
         return None
-    return [(place.ord, place.label) if place.ord else (None, None) for place in bins.bins]
+    return [(place.ord, place.label) if place.ord else (None, None) for place in output.bins.bins]

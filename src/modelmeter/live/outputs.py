@@ -19,8 +19,8 @@ from modelmeter.live.rows import Columns, Rows
 from modelmeter.profile.columns import Array
 from modelmeter.profile.facts import Y_PRED, Y_SCORE, as_labels, as_scores, classes_of_scores
 from modelmeter.profile.profile import Profile
-from modelmeter.profile.segments import segment_names
-from modelmeter.stats.bins import Bins, NumericBins
+from modelmeter.profile.segments import all_segments
+from modelmeter.stats.bins import Bins
 from modelmeter.stats.labels import category_labels
 from modelmeter.stats.values import Floats, as_number, is_missing
 
@@ -108,6 +108,8 @@ class OutputCounter:
         self._width = stop - first
         sizes = [len(bins.bins) * self._width for _, bins in self._segmented]
         self._starts = list(accumulate(sizes, initial=stop))[:-1]
+        scores = profile.output(Y_SCORE)
+        self._levels = len(scores.positions) if scores is not None else 0
         self._confidences: Block | None = None
         if is_by_class(profile):
             self._confidences = counts.block(names.CLASS_SCORE, class_score_rows(profile))
@@ -202,7 +204,7 @@ class OutputCounter:
         if self._confidences is None or outputs.leading is None or outputs.scores is None:
             return
         assert self._score is not None
-        bins = _ordered(self._score.bins)
+        bins = self._levels
         places = np.asarray(_placed(self._score, outputs.scores, outputs))
         there = places < bins
         cells = (outputs.leading * bins + places)[there]
@@ -242,33 +244,19 @@ class OutputCounter:
 
 def is_by_class(profile: Profile) -> bool:
     """Tell whether confidences are counted by predicted class."""
-    outputs = {output.name: output.bins for output in profile.predictions}
-    return profile.model.task == "multiclass" and _ordered(outputs.get(Y_SCORE)) > 0
+    scores = profile.output(Y_SCORE)
+    return profile.model.task == "multiclass" and scores is not None and bool(scores.positions)
 
 
 def class_score_rows(profile: Profile) -> list[tuple[str, ...]]:
     """Return label values of ``model_class_score_total``: by segment, class, confidence bin."""
-    outputs = {output.name: output.bins.bins for output in profile.predictions}
-    bins = [place for place in outputs[Y_SCORE] if place.ord]
+    scores = profile.output(Y_SCORE)
     return [
-        (profile.name, profile.version, said, place.ord, place.label, segment)
+        (profile.name, profile.version, said, *bin_, segment)
         for segment in ("", *all_segments(profile))
         for said in category_labels(profile.model.classes)
-        for place in bins
+        for bin_ in (scores.positions if scores is not None else ())
     ]
-
-
-def all_segments(profile: Profile) -> list[str]:
-    """Name every segment of a profile, feature by feature."""
-    bins = {feature.name: feature.bins for feature in profile.features}
-    return [
-        name for one in profile.segments for name in segment_names(one.feature, bins[one.feature])
-    ]
-
-
-def _ordered(bins: Bins | None) -> int:
-    """Return how many bins have a position."""
-    return len(bins.edges) + 1 if isinstance(bins, NumericBins) and bins.edges else 0
 
 
 def _leading(y_score: Any, classes: int) -> NDArray[np.intp] | None:

@@ -9,7 +9,7 @@ from modelmeter.live.counts import Counts
 from modelmeter.live.reference_performance import export_performance
 from modelmeter.profile.facts import library_versions
 from modelmeter.profile.profile import Profile
-from modelmeter.profile.segments import segment_names
+from modelmeter.profile.segments import segmented
 
 _LIBRARIES = ("python", "numpy", "scikit-learn", "modelmeter")
 
@@ -62,9 +62,8 @@ def export_reference(profile: Profile, counts: Counts) -> list[tuple[str, ...]]:
 
 def _by_segment(profile: Profile) -> Iterator[tuple[tuple[str, ...], int]]:
     """Yield the outputs' bins and training rows, segment by segment (see `OutputCounter`)."""
-    bins = {feature.name: feature.bins for feature in profile.features}
-    for one in profile.segments:
-        for i, segment in enumerate(segment_names(one.feature, bins[one.feature])):
+    for one, segments in segmented(profile):
+        for i, segment in enumerate(segments):
             for output in profile.predictions:
                 labels = (profile.name, profile.version, "prediction", output.name)
                 for place, rows in zip(output.bins.bins, one.counts[output.name][i], strict=True):

@@ -16,8 +16,8 @@ from modelmeter.names import Metric
 from modelmeter.profile.baseline import Baseline
 from modelmeter.profile.calibration import Calibration, ErrorCalibration
 from modelmeter.profile.facts import Y_PRED, Y_SCORE
-from modelmeter.profile.profile import FeatureProfile, ModelFacts, Profile
-from modelmeter.profile.segments import segment_names
+from modelmeter.profile.profile import ModelFacts, Profile
+from modelmeter.profile.segments import segmented
 from modelmeter.stats.bins import NumericBins
 from modelmeter.stats.labels import category_labels
 from modelmeter.stats.performance import ERROR_SUMS, positive_bins
@@ -28,14 +28,14 @@ MAX_RATIOS: Final = 4_000
 
 Series = tuple[tuple[str, ...], float]
 
-# Figures of a binary classifier that are of one class: which, and under what name.
-_OF_CLASS: Final = {
+OF_CLASS: Final = {
     "precision": ("precision", 1),
     "recall": ("recall", 1),
     "f1": ("f1", 1),
     "prevalence": ("prevalence", 1),
     "specificity": ("recall", 0),
 }
+"""Figures of a binary classifier that are of one class: under what name, and of which."""
 
 
 def export_performance(profile: Profile, counts: Counts) -> None:
@@ -71,32 +71,39 @@ def _export(
 
 def _baselines(profile: Profile) -> tuple[list[Series], list[Series]]:
     """Return figures and their errors, as a whole and by segment."""
-    bins = {feature.name: feature.bins for feature in profile.features}
     found: list[tuple[str, Baseline | None]] = [("", profile.baseline)]
-    for one in profile.segments:
-        found += zip(segment_names(one.feature, bins[one.feature]), one.baselines, strict=False)
+    for one, segments in segmented(profile):
+        found += zip(segments, one.baselines, strict=False)
     values: list[Series] = []
     errors: list[Series] = []
     for segment, baseline in found:
-        for row, value, error in _figures(profile.model, baseline):
+        for row, value, error in figures(profile.model, baseline):
             values.append(((segment, *row), value))
             if error is not None:
                 errors.append(((segment, *row), error))
     return values, errors
 
 
-def _figures(
+def figures(
     facts: ModelFacts, baseline: Baseline | None
 ) -> Iterator[tuple[tuple[str, str], float, float | None]]:
-    """Yield metric and class, value and error, as the rules name them."""
+    """Yield metric and class, value and error, as the rules name them.
+
+    Parameters
+    ----------
+    facts
+        Of the model.
+    baseline
+        Nothing without one.
+    """
     classes = category_labels(facts.classes)
     positions = {value: i for i, value in enumerate(facts.classes)}
     for one in () if baseline is None else baseline.measures:
         name, of_class = one.metric, ""
         if one.of_class is not None:
             of_class = classes[positions[one.of_class]]
-        elif len(classes) == 2 and name in _OF_CLASS:
-            name, position = _OF_CLASS[name]
+        elif len(classes) == 2 and name in OF_CLASS:
+            name, position = OF_CLASS[name]
             of_class = classes[position]
         yield (name, of_class), one.value, one.error
 
@@ -106,16 +113,18 @@ def _ratios(profile: Profile, calibration: Calibration) -> tuple[list[Series], l
     facts = profile.model
     classes = category_labels(facts.classes)
     ratios = calibration.ratios.ratios
-    ordered = _ordered(profile, Y_SCORE) if calibration.scores else [("", "")]
+    scores = profile.output(Y_SCORE)
+    ordered = scores.positions if scores is not None and calibration.scores else (("", ""),)
     if calibration.by_score:
-        bins = _output(profile, Y_SCORE).bins
+        assert scores is not None
+        bins = scores.bins
         assert isinstance(bins, NumericBins)
         assert facts.threshold is not None
         said = [classes[side] for side in positive_bins(bins.edges, facts.threshold).astype(int)]
         rows = [(y_pred, *bin_) for y_pred, bin_ in zip(said, ordered, strict=True)]
         found = _by_class(rows, ratios, classes)
-        scores = calibration.scores if calibration.probabilities else ()
-        return found, list(zip(ordered, scores, strict=False))
+        expected = calibration.scores if calibration.probabilities else ()
+        return found, list(zip(ordered, expected, strict=False))
     rows = [(said, *bin_) for said in classes for bin_ in ordered]
     by_row = ratios.reshape(-1, len(classes))
     return _by_class(rows, by_row, classes, right_only=by_row.size > MAX_RATIOS), []
@@ -138,18 +147,11 @@ def _by_class(
 
 def _errors(profile: Profile, calibration: ErrorCalibration) -> list[Series]:
     expected = expected_errors(calibration.sums)
+    predictions = profile.output(Y_PRED)
+    assert predictions is not None
     return [
         ((*bin_, statistic), float(value))
-        for bin_, of_bin in zip(_ordered(profile, Y_PRED), expected, strict=True)
+        for bin_, of_bin in zip(predictions.positions, expected, strict=True)
         for statistic, value in zip(ERROR_SUMS[1:], of_bin, strict=True)
         if np.isfinite(value)
     ]
-
-
-def _output(profile: Profile, name: str) -> FeatureProfile:
-    return next(output for output in profile.predictions if output.name == name)
-
-
-def _ordered(profile: Profile, name: str) -> list[tuple[str, str]]:
-    """Return position and name of an output's bins that have a position."""
-    return [(place.ord, place.label) for place in _output(profile, name).bins.bins if place.ord]

@@ -12,6 +12,7 @@ from modelmeter.live.labels.checks import CheckValue, class_check, number_check
 from modelmeter.live.labels.records import OUTCOMES, OutcomeKind, Prediction, Tally, TallyLabel
 from modelmeter.profile.facts import Y_PRED, Y_SCORE
 from modelmeter.profile.profile import Profile
+from modelmeter.profile.segments import all_segments
 from modelmeter.stats.labels import category_labels
 from modelmeter.stats.performance import ERROR_SUMS, TARGET_SUMS
 
@@ -60,7 +61,7 @@ def series_of(profile: Profile) -> list[Series]:
         Metric and label values beyond model, version and store.
     """
     form = Form(profile)
-    segments = ["", *(name for of_feature in form.segments for name in of_feature)]
+    segments = ["", *all_segments(profile)]
     found: list[Series] = []
     if profile.model.classes:
         classes = category_labels(profile.model.classes)
@@ -70,7 +71,7 @@ def series_of(profile: Profile) -> list[Series]:
             for true in classes
             for said in classes
         ]
-        bins = _ordered_bins(profile, Y_SCORE) if form.by_score else []
+        bins = _positions(profile, Y_SCORE) if form.by_score else ()
         found += [
             (names.LABEL_BIN.name, (segment, *bin_, true))
             for segment in segments
@@ -78,7 +79,7 @@ def series_of(profile: Profile) -> list[Series]:
             for true in classes
         ]
     elif profile.model.task == "regression":
-        cells = [("", *bin_) for bin_ in _ordered_bins(profile, Y_PRED)]
+        cells = [("", *bin_) for bin_ in _positions(profile, Y_PRED)]
         cells += [(segment, "", "") for segment in segments[1:]]
         found += [(names.ERROR_SUM.name, (*cell, one)) for cell in cells for one in ERROR_SUMS]
         found += [(names.TARGET_SUM.name, (s, one)) for s in segments for one in TARGET_SUMS]
@@ -99,9 +100,9 @@ def _is_summable(number: float) -> bool:
     return abs(number) <= LARGEST
 
 
-def _ordered_bins(profile: Profile, output: str) -> list[tuple[str, str]]:
-    outputs = {found.name: found.bins.bins for found in profile.predictions}
-    return [(place.ord, place.label) for place in outputs.get(output, ()) if place.ord]
+def _positions(profile: Profile, name: str) -> tuple[tuple[str, str], ...]:
+    output = profile.output(name)
+    return () if output is None else output.positions
 
 
 def _tally_class(prediction: Prediction, y_true: str) -> Iterator[Tally]:

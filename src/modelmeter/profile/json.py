@@ -39,8 +39,7 @@ _UPGRADES: Mapping[int, Callable[[Document], Document]] = {1: _measured_nothing}
 
 def save(profile: Profile, path: Path) -> None:
     """Write a profile, replacing the file in one step."""
-    document = to_document(profile)
-    text = dumps({"schema_version": SCHEMA_VERSION, "hash": _hash(document), **document})
+    text = file_text(profile)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with temporary.open("x", encoding="utf-8") as file:
@@ -51,6 +50,12 @@ def save(profile: Profile, path: Path) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def file_text(profile: Profile) -> str:
+    """Return the text of a profile's file."""
+    document = to_document(profile)
+    return dumps({"schema_version": SCHEMA_VERSION, "hash": _hash(document), **document})
 
 
 def load(path: Path) -> Profile:

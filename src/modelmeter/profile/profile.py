@@ -122,6 +122,11 @@ class FeatureProfile:
         return Moments(self.min, self.max, self.mean, self.std)
 
     @property
+    def positions(self) -> tuple[tuple[str, str], ...]:
+        """Position and name of every bin that has a position, in their order."""
+        return tuple((place.ord, place.label) for place in self.bins.bins if place.ord)
+
+    @property
     def constant(self) -> bool:
         """Whether training had one and the same value in every row that had one."""
         if self.kind in ("numeric", "datetime"):
@@ -329,6 +334,10 @@ class Profile:
         from modelmeter.profile import json
 
         json.save(self, Path(path))
+
+    def output(self, name: str) -> FeatureProfile | None:
+        """Return an output of the model, ``y_pred`` or ``y_score``; None where it has none."""
+        return next((output for output in self.predictions if output.name == name), None)
 
     @property
     def hash(self) -> str:

@@ -51,6 +51,17 @@ def segment_names(feature: str, bins: Bins) -> tuple[str, ...]:
     return tuple(f"{feature}={place.label}" for place in bins.bins)
 
 
+def segmented(profile: Profile) -> list[tuple[Segmentation, tuple[str, ...]]]:
+    """Return every segmentation of a profile with the names of its segments."""
+    bins = {feature.name: feature.bins for feature in profile.features}
+    return [(one, segment_names(one.feature, bins[one.feature])) for one in profile.segments]
+
+
+def all_segments(profile: Profile) -> list[str]:
+    """Name every segment of a profile, feature by feature."""
+    return [name for _, segments in segmented(profile) for name in segments]
+
+
 def segmentation(
     feature: str,
     counts: Mapping[str, Table],
@@ -148,7 +159,7 @@ def segment_series(profile: Profile) -> int:
     They are counts of the outputs, live and in training, confidences by class, the totals
     of labels, and the baselines with their errors.
     """
-    parts = [(one, len(bins.bins)) for one, bins in _segmented(profile)]
+    parts = [(one, len(segments)) for one, segments in segmented(profile)]
     measures = [
         measure
         for one, _ in parts
@@ -173,11 +184,6 @@ def _series_each(profile: Profile) -> int:
     return counts + classes * ordered + classes**2
 
 
-def _segmented(profile: Profile) -> list[tuple[Segmentation, Bins]]:
-    bins = {feature.name: feature.bins for feature in profile.features}
-    return [(one, bins[one.feature]) for one in profile.segments]
-
-
 def _sizes(profile: Profile) -> str:
-    parts = _segmented(profile)
-    return ", ".join(f"{one.feature} {len(bins.bins)} segments" for one, bins in parts)
+    parts = segmented(profile)
+    return ", ".join(f"{one.feature} {len(segments)} segments" for one, segments in parts)
