@@ -11,7 +11,7 @@ demo:  ## See it work: real flights, a served model, a real Prometheus
 test:  ## Run every check and every test
 	@scripts/setup test
 	@$(MAKE) --no-print-directory check
-	@.venv/bin/python -m pytest $(PYTEST_ARGS)
+	@.venv/bin/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check:  ## Run ruff, mypy and import-linter
 	@scripts/setup test

@@ -17,7 +17,7 @@ from modelmeter.live.exposition import Exposition
 from modelmeter.live.observer import Observer
 from modelmeter.stats.drift import drift, live_shares, reference_shares
 from modelmeter.stats.rates import rate_z
-from real.prometheus import Prometheus, wait_for
+from real.prometheus import Prometheus
 from real.replica import Replica
 
 WINDOWS = ("10s", "30s")
@@ -89,7 +89,7 @@ def recorded(tmp_path_factory):
             # Each row is whole in the long window once the short one has passed over it.
             late = time.time() + 12
             assert late < start + 29, "too slow a machine for these windows"
-            wait_for(lambda: time.time() > late + 2, seconds=20, what="the long window")
+            prometheus.wait_for_evaluations(late)
             yield prometheus, {"soon": soon, "late": late}, sent
             assert prometheus.problems() == ""
     finally:

@@ -30,7 +30,7 @@ from modelmeter.stats.performance import (
     reliability,
     z_score,
 )
-from real.prometheus import Prometheus, wait_for
+from real.prometheus import Prometheus
 from real.replica import Replica, render_table
 
 WINDOWS = ("10s", "40s")
@@ -172,8 +172,7 @@ def recorded(tmp_path_factory):
             world.wait(4)
             moment = time.time()
             assert moment < start + 39, "too slow a machine for these windows"
-            # Until the evaluations of that moment are done.
-            wait_for(lambda: time.time() > moment + 2, seconds=20, what="the moment to pass")
+            prometheus.wait_for_evaluations(moment)
             yield prometheus, moment, world
             assert prometheus.problems() == ""
     finally:

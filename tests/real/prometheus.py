@@ -7,6 +7,7 @@ shown anything.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import socket
@@ -14,6 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.error import HTTPError, URLError
@@ -78,6 +80,14 @@ def wait_for(
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds:g} s in vain for {what}\n{explain()}")
         time.sleep(0.05)
+
+
+def _unix_time(text: str) -> float:
+    """Read an RFC 3339 time; Go writes nine digits of a second, Python reads six."""
+    match = re.fullmatch(r"([^.Z+]+)(\.\d+)?(Z|[+-]\d\d:\d\d)", text)
+    assert match is not None, text
+    whole = datetime.fromisoformat(match[1] + match[3]).timestamp()
+    return whole + float(match[2] or 0)
 
 
 class Prometheus:
@@ -202,6 +212,16 @@ class Prometheus:
             lambda: self.query(expr), seconds=seconds, what=expr, explain=self.problems
         )
         return found
+
+    def wait_for_evaluations(self, moment: float, *, seconds: float = 60) -> None:
+        """Wait until every rule group has done its evaluations of a time and before."""
+
+        def last_began() -> float:
+            groups = self.api("rules")["groups"]
+            return min(_unix_time(group["lastEvaluation"]) for group in groups)
+
+        # One that began later begins when those before it are done.
+        wait_for(lambda: last_began() > moment, seconds=seconds, what="the rules")
 
     def problems(self) -> str:
         """Return what is wrong with targets and rules, as text; empty when nothing is."""
