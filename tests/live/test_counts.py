@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from modelmeter import names
 from modelmeter._errors import ConfigurationError
 from modelmeter.live.counts import Counts, merged
+from modelmeter.live.folded import FOLDED
 from modelmeter.live.merge import Merger
 from modelmeter.names import Metric
 
@@ -229,7 +230,7 @@ def test_two_worker_processes_add_up(tmp_path):
     code = """
 counts = Counts(directory)
 block = counts.block(names.HTTP_DURATION, [("GET", "/", "200", "", "")])
-largest = counts.block(names.REFERENCE_VARIATION, [("m", "1", "feature", "x")])
+largest = counts.block(names.FEATURE_LAST_VALUE, [("m", "1", "x")])
 for i in range(int(sys.stdin.readline())):
     with counts.lock:
         block.values[0, i % 3] += 1
@@ -250,7 +251,7 @@ sys.stdin.readline()
         values = as_dict(families, names.HTTP_DURATION.name)[ROW]
         assert values[:3] == [300, 300, 300]
         assert values[-1] == 450
-        assert as_dict(families, VARIATION.name) == {("m", "1", "feature", "x"): 599}
+        assert as_dict(families, names.FEATURE_LAST_VALUE.name) == {("m", "1", "x"): 599}
         for worker in workers:
             if worker.returncode is None:
                 worker.communicate("\n", timeout=60)
@@ -359,19 +360,16 @@ def test_what_another_version_wrote_is_left_out(tmp_path, change):
 
 
 def test_a_file_taken_away_is_forgotten(tmp_path):
-    """When an operator removes a dead worker's files, its counts go, without an error."""
+    """When an operator removes the files of dead workers, their counts go, without an error."""
     run('Counts(directory).block(names.FAILURES, [("a",)]).cells[0] = 5', tmp_path)
     reader = Merger([Counts(tmp_path)])
     assert as_dict(reader.read(), FAILURES.name) == {("a",): 5}
-    own = {source.path for source in reader._sources}
-    for path in tmp_path.glob("*.counts"):
-        if path not in own:
-            path.unlink()
+    (tmp_path / FOLDED).unlink()
     assert reader.read() == []
 
 
-def test_a_full_disk_is_an_error_and_no_damage(tmp_path, monkeypatch):
-    """When the series line cannot be written whole, later lines are still readable."""
+def test_a_full_disk_is_no_error_and_no_damage(tmp_path, monkeypatch):
+    """A series line that could not be written whole is written when there is room again."""
     writer = Counts(tmp_path)
     writer.block(FAILURES, [("a",)]).cells[0] = 1
     pwrite = os.pwrite
@@ -383,10 +381,13 @@ def test_a_full_disk_is_an_error_and_no_damage(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "pwrite", full)
-        with pytest.raises(OSError, match="No space left"):
-            writer.block(FAILURES, [("lost" * 20,)])
+        late = writer.block(FAILURES, [("late" * 20,)])
+        assert writer.trouble.errno == errno.ENOSPC
+        late.cells[0] = 3
     writer.block(FAILURES, [("b",)]).cells[0] = 2
-    assert as_dict(merged([Counts(tmp_path)]), FAILURES.name) == {("a",): 1, ("b",): 2}
+    assert writer.trouble is None
+    want = {("a",): 1, ("late" * 20,): 3, ("b",): 2}
+    assert as_dict(merged([Counts(tmp_path)]), FAILURES.name) == want
 
 
 def test_a_forked_child_counts_in_its_own_file(tmp_path):
@@ -423,7 +424,7 @@ for family in merged([counts]):
         "model_feature_reference_variation {('m', '1', 'feature', 'x'): 7.0}",
         "modelmeter_failures_total {('a',): 4001.0, ('new',): 3.0}",
     ]
-    assert len(list(tmp_path.glob("*.counts"))) == 4
+    assert len(list(tmp_path.glob("*.counts"))) == 1  # the children's are folded
 
 
 def test_a_parent_is_dead_though_its_child_lives(tmp_path):
@@ -480,7 +481,6 @@ def test_a_child_that_cannot_make_a_file_leaves_its_parents_alone(tmp_path):
         """
 import shutil
 from pathlib import Path
-sys.unraisablehook = lambda unraisable: print("unraisable", flush=True)
 counts = Counts(directory)
 block = counts.block(names.FAILURES, [("a",)])
 shutil.rmtree(directory)
@@ -493,7 +493,7 @@ print(block.cells[0])
 """,
         tmp_path / "counts",
     )
-    assert output.splitlines() == ["unraisable", "0.0"]
+    assert output.splitlines() == ["0.0"]
 
 
 def test_a_reader_forked_while_reading_reads_on(tmp_path):
@@ -515,6 +515,15 @@ assert os.wait()[1] == 0
     )
 
 
+def test_an_interpreter_without_its_lock_is_refused(monkeypatch):
+    """Without a GIL counting is refused, saying what to do, unless the user insists."""
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
+    with pytest.raises(ConfigurationError, match="PYTHON_GIL=1"):
+        Counts()
+    monkeypatch.setenv("MODELMETER_FREE_THREADING", "1")
+    assert Counts().blocks == ()
+
+
 def test_metrics_that_differ_under_one_name_are_not_mixed():
     """A metric with the name but not the labels of another is left out of its family."""
     counts = Counts()
@@ -524,8 +533,11 @@ def test_metrics_that_differ_under_one_name_are_not_mixed():
 
 
 def test_files_say_which_schema_they_have(tmp_path):
-    """The first line of a series file carries the schema version and the writer."""
+    """Series files, in their first line, and folded files carry schema version and writer."""
+    run('Counts(directory).block(names.FAILURES, [("a",)])', tmp_path)
     header = json.loads(Counts(tmp_path).path.with_suffix(".series").read_text())
-    assert header["schema_version"] == 1
+    folded = json.loads((tmp_path / FOLDED).read_text())
+    assert header["schema_version"] == folded["schema_version"] == 2
+    assert header["writer"] == folded["writer"]
     assert header["writer"].startswith("modelmeter 0.")
     assert not list(Path(tmp_path).glob("*.new"))

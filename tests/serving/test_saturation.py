@@ -56,6 +56,24 @@ def test_lag_is_what_the_loop_waited():
     asyncio.run(main(), debug=False)
 
 
+def test_counts_come_to_their_file_though_nobody_scrapes(tmp_path):
+    """A worker brings to its file what is not there by itself, not only when it is scraped."""
+    counts = Counts(tmp_path)
+    block = counts.block(names.FAILURES, [("a",)])
+    block.cells[0] = 3
+    for path in tmp_path.glob("*.counts"):
+        path.unlink()
+    measuring = saturation(counts)
+
+    async def main():
+        measuring.start()
+        await eventually(lambda: list(tmp_path.glob("*.counts")))
+        measuring.stop()
+
+    asyncio.run(main(), debug=False)
+    assert samples(render([Counts(tmp_path)]), names.FAILURES.name)["a",] == 3
+
+
 def test_busy_threads():
     """Worker threads in use are a share of all that synchronous routes may have."""
     counts = Counts()

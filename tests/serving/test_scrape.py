@@ -161,7 +161,7 @@ def test_a_broken_collector_of_the_users_does_not_silence_ours(caplog):
     made, _ = scrape(registry)
     text = made.answer().body
     assert samples(text, "http_requests_total") == {("GET", "/", "200"): 7}
-    assert samples(text, "modelmeter_failures_total") == {("metrics",): 1}
+    assert samples(text, "modelmeter_failures_total") == {("metrics",): 1, ("counts",): 0}
     assert sum("broken" in record.getMessage() for record in caplog.records) == 1
     assert caplog.records[0].levelno == logging.WARNING
 

@@ -3,29 +3,43 @@
 The values lie on the heap, or in one memory-mapped file per worker, so that any worker of
 a service can read the sum over all of them (``merge.py``). A writer touches nothing but
 its own memory: no system call, no lock shared between processes. Whoever holds a block
-may keep its ``values`` and ``cells`` for good: they stay the same memory after a fork too.
+may keep its ``values`` and ``cells`` for good: they stay the same memory after a fork too,
+and whatever becomes of the file (``files.py``).
+
+Threads: every add is done under the table's lock, as one short stretch of plain memory
+writes, and so is every copy for a reader. That, and not the interpreter's lock, is what makes
+counts exact, so they should be without a GIL too. Nobody has measured that yet, and counts that
+are wrong in silence are worse than none: an interpreter without a GIL is refused, unless
+``MODELMETER_FREE_THREADING=1`` says to go ahead.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import threading
+import time
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from modelmeter._errors import ConfigurationError
 from modelmeter.live.files import WorkerFile
+from modelmeter.live.folding import entering
 from modelmeter.live.merge import Family, Merger
 from modelmeter.names import Metric
 
-__all__ = ["Block", "Counts", "Family", "merged"]
+__all__ = ["Block", "Counts", "Family", "OnRestart", "merged", "settle_all"]
 
 Row = tuple[str, ...]
+
+OnRestart = Literal["keep", "reset"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,12 +59,15 @@ class Block:
     cells
         The same memory, flat, for scalar arithmetic (``cells[i] += 1`` is four times as
         fast as on an array). Add under the lock of the ``Counts`` that made the block.
+    created
+        When it began to count, Unix time.
     """
 
     metric: Metric
     rows: tuple[Row, ...]
     values: NDArray[np.float64]
     cells: memoryview[float]
+    created: float
 
 
 class Counts:
@@ -70,15 +87,25 @@ class Counts:
     Raises
     ------
     ConfigurationError
-        When the directory cannot be written to or its file system cannot lock files.
+        When the directory cannot be written to or its file system cannot lock files, or
+        `on_restart` is something else; or when the interpreter runs without its lock (GIL),
+        see above.
     """
 
-    def __init__(self, directory: Path | str | None = None) -> None:
+    def __init__(
+        self, directory: Path | str | None = None, *, on_restart: OnRestart = "keep"
+    ) -> None:
+        _check_interpreter()
+        if on_restart not in ("keep", "reset"):
+            raise ConfigurationError(f"on_restart is 'keep' or 'reset', not {on_restart!r}")
         self.lock = threading.Lock()
         self.directory: Final = None if directory is None else Path(directory).resolve()
         self._growing = threading.Lock()
         self._blocks: list[Block] = []
-        self._file = None if self.directory is None else WorkerFile(self.directory)
+        self._file: WorkerFile | None = None
+        if self.directory is not None:
+            enter = partial(entering, keep=on_restart == "keep")
+            self._file = WorkerFile(self.directory, self.lock, enter)
         _survive_forks(self)
 
     @property
@@ -90,6 +117,17 @@ class Counts:
     def path(self) -> Path | None:
         """The file that holds this process's values; None on the heap."""
         return None if self._file is None else self._file.path
+
+    @property
+    def trouble(self) -> OSError | None:
+        """Why the values are in memory only, although there is a directory; None mostly."""
+        return None if self._file is None else self._file.trouble
+
+    def settle(self) -> None:
+        """Try again to bring values into the file that are in memory only; never raises."""
+        if self._file is not None:
+            with self._growing:
+                self._file.settle(now=False)
 
     def block(self, metric: Metric, rows: Sequence[Sequence[str]]) -> Block:
         """Add series, at zero, and return the memory to count them in.
@@ -110,8 +148,6 @@ class Counts:
         ------
         ValueError
             When a row has the wrong number of values or is there twice.
-        OSError
-            When the file cannot grow, for example because the disk is full.
         """
         checked = _checked(metric, rows)
         shape: tuple[int, ...] = (len(checked),)
@@ -123,8 +159,10 @@ class Counts:
             else:
                 values = self._file.allocate(metric, checked, shape)
             cells = cast("memoryview[float]", values.reshape(-1).data)
-            block = Block(metric, checked, values, cells)
+            block = Block(metric, checked, values, cells, time.time())
             self._blocks.append(block)
+            if self._file is not None:
+                self._file.settle()
         return block
 
     def _before_fork(self) -> None:
@@ -139,9 +177,15 @@ class Counts:
         """Move to a file of the child's own, without moving the memory."""
         try:
             if self._file is not None:
-                self._file.move(self._blocks)
+                self._file.move()
         finally:
             self._after_fork()
+
+
+def settle_all() -> None:
+    """Let every table of this process bring to its file what is not there; never raises."""
+    for counts in tuple(_tables):
+        counts.settle()
 
 
 def merged(sources: Iterable[Counts]) -> list[Family]:
@@ -160,6 +204,16 @@ def merged(sources: Iterable[Counts]) -> list[Family]:
         (``Metric.merge``) by label values; empty when there are none.
     """
     return Merger(sources).read()
+
+
+def _check_interpreter() -> None:
+    locked: Callable[[], bool] = getattr(sys, "_is_gil_enabled", lambda: True)
+    if not locked() and os.environ.get("MODELMETER_FREE_THREADING") != "1":
+        raise ConfigurationError(
+            "this Python runs without its global lock (GIL), and whether counts are exact then "
+            "has not been verified; run it with PYTHON_GIL=1, or set MODELMETER_FREE_THREADING=1 "
+            "to try all the same"
+        )
 
 
 def _checked(metric: Metric, rows: Sequence[Sequence[str]]) -> tuple[Row, ...]:

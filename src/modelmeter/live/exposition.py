@@ -23,8 +23,11 @@ from prometheus_client.core import Metric as PrometheusFamily
 from prometheus_client.utils import floatToGoString
 
 from modelmeter.live.counts import Counts, Family
-from modelmeter.live.merge import Merger, Row
+from modelmeter.live.merge import Merger
+from modelmeter.live.totals import Row
 from modelmeter.names import Metric
+
+Created = NDArray[np.float64] | None
 
 
 class Exposition:
@@ -34,6 +37,10 @@ class Exposition:
     ----------
     sources
         The tables to export; the files of other workers beside them are exported with them.
+    created_series
+        Whether OpenMetrics says of every counter when it began to count (``_created``): one
+        more line for each, which Prometheus stores as one more series unless it is told to
+        take it for a start at zero.
 
     Examples
     --------
@@ -46,10 +53,11 @@ class Exposition:
     modelmeter_failures_total{where="observe"} 1
     """  # noqa: E501
 
-    def __init__(self, sources: Iterable[Counts] = ()) -> None:
+    def __init__(self, sources: Iterable[Counts] = (), *, created_series: bool = False) -> None:
         self._merger = Merger(sources)
+        self._created_series = created_series
         self._providers: list[Callable[[], list[Family]]] = []
-        self._templates: dict[tuple[str, bool], tuple[tuple[Row, ...], bytes]] = {}
+        self._templates: dict[tuple[str, bool], tuple[tuple[Row, ...], Created, bytes]] = {}
 
     def add(self, source: Counts) -> None:
         """Export this table too; once, however often it is added."""
@@ -93,6 +101,10 @@ class Exposition:
         """Return the merged values, and what the providers add, each metric once."""
         return [*self._merger.read(), *self._provided()]
 
+    def problems(self) -> list[str]:
+        """Return what went wrong with the files of workers since the last call."""
+        return self._merger.problems()
+
     def _provided(self) -> list[Family]:
         if not self._providers:
             return []
@@ -106,20 +118,27 @@ class Exposition:
         return joined(family for families in found for family in families)
 
     def _render(self, family: Family, openmetrics: bool) -> bytes:
-        metric, rows, _ = family
+        metric, rows, _, created = family
+        if not (openmetrics and self._created_series and metric.type in ("counter", "histogram")):
+            created = None
         numbers: NDArray[Any] = _numbers(family).ravel()
         whole = metric.integer and metric.type != "histogram"
         if whole:
             if not (np.abs(numbers) < 2**63).all():
                 # Only a fault can bring this about; show it, and keep the rest of the scrape.
-                return _template(metric, rows, openmetrics, whole=False) % tuple(numbers.tolist())
+                text = _template(metric, rows, openmetrics, created, whole=False)
+                return text % tuple(numbers.tolist())
             numbers = numbers.astype(np.int64)  # "%d" of an int is a third faster
         key = (metric.name, openmetrics)
         known = self._templates.get(key)
-        if known is None or (known[0] is not rows and known[0] != rows):
-            known = (rows, _template(metric, rows, openmetrics, whole=whole))
+        if (
+            known is None
+            or (known[0] is not rows and known[0] != rows)
+            or (known[1] is not created and not np.array_equal(known[1], created))  # type: ignore[arg-type]
+        ):
+            known = (rows, created, _template(metric, rows, openmetrics, created, whole=whole))
             self._templates[key] = known
-        return known[1] % tuple(numbers.tolist())
+        return known[2] % tuple(numbers.tolist())
 
 
 def render(sources: Iterable[Counts], *, openmetrics: bool = False) -> bytes:
@@ -144,14 +163,16 @@ def family_name(metric: Metric, *, openmetrics: bool) -> str:
 
 def _numbers(family: Family) -> NDArray[np.float64]:
     """Return the values in the order of the lines, shape (rows, lines per row)."""
-    metric, _, values = family
+    metric, values = family.metric, family.values
     if metric.type != "histogram":
         return values[:, np.newaxis]
     cumulated = np.cumsum(values[:, :-1], axis=1)
     return np.column_stack([cumulated, values[:, -1], cumulated[:, -1]])
 
 
-def _template(metric: Metric, rows: Sequence[Row], openmetrics: bool, *, whole: bool) -> bytes:
+def _template(
+    metric: Metric, rows: Sequence[Row], openmetrics: bool, created: Created, *, whole: bool
+) -> bytes:
     """Return the text of a metric, with a conversion in the place of each number."""
     name = family_name(metric, openmetrics=openmetrics)
     kind = "gauge" if metric.type == "info" and not openmetrics else metric.type
@@ -160,7 +181,8 @@ def _template(metric: Metric, rows: Sequence[Row], openmetrics: bool, *, whole: 
         help_ = help_.replace('"', '\\"')
     lines = [f"# HELP {name} {help_}".replace("%", "%%"), f"# TYPE {name} {kind}"]
     number = "%d" if whole else "%a"
-    for row in rows:
+    starts = [None] * len(rows) if created is None else created.tolist()
+    for row, start in zip(rows, starts, strict=True):
         labels = [
             f'{label}="{_escaped(value)}"' for label, value in zip(metric.labels, row, strict=True)
         ]
@@ -172,6 +194,8 @@ def _template(metric: Metric, rows: Sequence[Row], openmetrics: bool, *, whole: 
             lines.append(f"{metric.name}_count{_braced(labels)} %d")
         else:
             lines.append(f"{metric.name}{_braced(labels)} {number}")
+        if start is not None:
+            lines.append(f"{name}_created{_braced(labels)} {start:.3f}")
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -191,7 +215,7 @@ def _bounds(metric: Metric) -> list[str]:
 
 def _collected(family: Family) -> PrometheusFamily:
     """Return one metric as prometheus_client's collectors do."""
-    metric, rows, values = family
+    metric, rows, values, _ = family
     name = family_name(metric, openmetrics=True)
     made: Any
     if metric.type == "histogram":

@@ -4,30 +4,45 @@ A worker has two files, both named after its process and a random number::
 
     4711-9f86d081.counts   float64 values, written through a memory map
     4711-9f86d081.series   JSON lines, only ever appended to: a header, then one line per
-                           block: metric, label names, buckets, offset of its first value, rows
+                           block: its metric, when it began to count, the offset of its
+                           first value, its rows
 
 A block's values are there (zero) before its line is, and a line counts once its newline is
 there, so whoever reads during a write, or after a ``kill -9``, sees a complete earlier state.
 A worker holds an exclusive ``flock`` on its ``.counts`` file while it lives; the kernel
-releases it however the worker ends.
+releases it however the worker ends. The number of a process says nothing: it is used again,
+and means something else in another container. ``folding.py`` folds the files of workers that
+ended into one.
 
-To change the format: raise ``SCHEMA_VERSION``, and let ``PeerFile`` read the old one as well
-or leave such files out (it leaves out what it does not know).
+Memory first, file second: a block's memory is there at once, and the file is put behind it,
+at the same addresses, as soon as there is room. On a disk that is full at the start or fills
+up later a worker goes on counting in memory, says so, and tries again (``settle``); nothing
+counted is lost, other workers just cannot see it yet. The same way a forked child gets a file
+of its own, and a file that was deleted under a living worker is written anew. Room in the file
+is allocated, never sparse: a full disk is an ``OSError`` then, not a SIGBUS at some count.
+
+To change the format: raise ``SCHEMA_VERSION``, and let ``PeerFile`` and ``folding.py`` read
+the old one as well or leave such files alone (they leave alone what they do not know).
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
+import logging
 import math
 import mmap
 import os
 import secrets
+import time
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,27 +50,42 @@ from numpy.typing import NDArray
 from modelmeter._errors import ConfigurationError
 from modelmeter.names import Metric
 
-SCHEMA_VERSION: Final = 1
+logger = logging.getLogger("modelmeter")
+
+SCHEMA_VERSION: Final = 2
 COUNTS: Final = ".counts"
 SERIES: Final = ".series"
+HIDDEN: Final = ".new"
+"""What ``.counts`` is called until it is locked."""
+
+RETRY_SECONDS: Final = 10.0
+"""How long a worker whose file has no room waits before it tries again."""
 
 _CHUNK: Final = max(1 << 16, mmap.ALLOCATIONGRANULARITY)
 _MAP_FIXED: Final = 0x10  # the same on Linux, macOS and the BSDs; the mmap module lacks it
+_PASSING: Final = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+)
 
 
-class Series(NamedTuple):
-    """Series of one metric with their values, as in a ``Block``, but only to read."""
-
-    metric: Metric
-    rows: tuple[tuple[str, ...], ...]
-    values: NDArray[np.float64]
-
-
-class _Chunk(NamedTuple):
+@dataclass(slots=True)
+class _Chunk:
     """A stretch of the file and where in memory it lies."""
 
     bytes: NDArray[np.uint8]
     offset: int
+    backed: bool = False
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A block, as the other workers are to know it."""
+
+    metric: Metric
+    rows: tuple[tuple[str, ...], ...]
+    offset: int
+    created: float
+    values: NDArray[np.float64]
 
 
 class WorkerFile:
@@ -65,228 +95,230 @@ class WorkerFile:
     ----------
     directory
         Where to put it; made when it is not there.
+    lock
+        Held by whoever adds to the values, and here while a file is put behind them.
+    entering
+        Entered while the file is made; see ``folding.entering``.
 
     Raises
     ------
     ConfigurationError
-        When the directory cannot be written to or its file system cannot lock files.
+        When the directory cannot be written to or its file system cannot lock files. A disk
+        without room is no error: see `trouble`.
+
+    Attributes
+    ----------
+    path
+        The ``.counts`` file; None while there is none.
+    trouble
+        Why what is counted is in memory only; None while it is in the file.
     """
 
-    path: Path
-
-    def __init__(self, directory: Path) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        lock: AbstractContextManager[Any],
+        entering: Callable[[Path], AbstractContextManager[Any]],
+    ) -> None:
+        self.path: Path | None = None
+        self.trouble: OSError | None = None
         self._directory = directory
+        self._lock = lock
+        self._entering = entering
         self._chunks: list[_Chunk] = []
         self._used = 0  # bytes of the last chunk that blocks have taken
+        self._entries: list[_Entry] = []
+        self._published = 0  # entries whose line is in the series file
+        self._series_end = 0
+        self._again = 0.0
+        self._unlock: weakref.finalize[..., Any] | None = None
         try:
             self._open()
         except (OSError, ImportError) as error:
-            raise ConfigurationError(
-                f"cannot keep counts in the directory {str(directory)!r} ({error}); give a "
-                "directory on a local file system that this process can write to"
-            ) from error
+            if not isinstance(error, OSError) or error.errno not in _PASSING:
+                raise ConfigurationError(
+                    f"cannot keep counts in the directory {str(directory)!r} ({error}); give a "
+                    "directory on a local file system that this process can write to"
+                ) from error
+            self._worry(error)
 
     def allocate(
         self, metric: Metric, rows: tuple[tuple[str, ...], ...], shape: tuple[int, ...]
     ) -> NDArray[np.float64]:
-        """Return zeros that live in the file, after telling readers what they are.
-
-        Raises
-        ------
-        OSError
-            When the file cannot grow.
-        """
+        """Return zeros for a block; `settle` puts them in the file and tells readers of them."""
         count = math.prod(shape)
         if count == 0:
             return np.zeros(shape)
         if not self._chunks or self._used + 8 * count > self._chunks[-1].bytes.size:
             offset = self._chunks[-1].offset + self._chunks[-1].bytes.size if self._chunks else 0
             length = -(-8 * count // _CHUNK) * _CHUNK
-            self._chunks.append(_Chunk(self._map(offset, length), offset))
+            memory = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            self._chunks.append(_Chunk(np.frombuffer(memory, np.uint8), offset))
             self._used = 0
         chunk = self._chunks[-1]
         values = chunk.bytes[self._used : self._used + 8 * count].view(np.float64).reshape(shape)
-        self._publish(metric, rows, chunk.offset + self._used)
+        self._entries.append(_Entry(metric, rows, chunk.offset + self._used, time.time(), values))
         self._used += 8 * count
         return values
 
-    def move(self, blocks: Iterable[Any]) -> None:
+    def settle(self, *, now: bool = True) -> None:
+        """Bring everything into the file that is not there yet; never raises.
+
+        Parameters
+        ----------
+        now
+            Also when it failed a moment ago.
+        """
+        if self.path is not None and os.fstat(self._descriptor).st_nlink == 0:
+            # Deleted by other hands; there is nothing wrong with what is in memory.
+            logger.warning("the counts in %s were deleted; they are written anew", self.path)
+            self._leave()
+        if self.path is not None and self.trouble is None:
+            if self._published == len(self._entries):
+                return
+        elif not now and time.monotonic() < self._again:
+            return
+        self._settle(self._lock)
+
+    def move(self) -> None:
         """Continue, in a forked child, in a file of its own behind the same addresses.
 
         Sums start at zero, because the parent's file still holds what it counted, and so do
         values that are about the parent; other values of which the largest counts are kept.
+        The caller holds the lock of the values.
         """
-        os.close(self._lock)
-        self._unlock.detach()
         kept = [
-            (b, b.values.copy() if b.metric.merge == "max" and not b.metric.live else 0.0)
-            for b in blocks
+            (entry.values, entry.values.copy())
+            for entry in self._entries
+            if entry.metric.merge == "max" and not entry.metric.live
         ]
+        self._leave()
+        for chunk in self._chunks:
+            # Memory of its own at once: better to count where nobody looks than into the
+            # parent's file.
+            _map_fixed(chunk.bytes, -1, 0)
+        for values, copy in kept:
+            values[...] = copy
+        for entry in self._entries:
+            entry.created = time.time()
+        self._settle(nullcontext())
+
+    def _settle(self, lock: AbstractContextManager[Any]) -> None:
         try:
-            self._open()
+            if self.path is None:
+                self._open()
             for chunk in self._chunks:
-                self._map(chunk.offset, chunk.bytes.size, into=chunk.bytes)
-        except BaseException:
-            # Better to count where nobody looks than into the parent's file.
-            for chunk in self._chunks:
-                _map_fixed(chunk.bytes, -1, 0)
-            raise
-        for block, values in kept:
-            block.values[...] = values
-            if block.values.size:
-                self._publish(block.metric, block.rows, self._offset(block.values))
+                if not chunk.backed:
+                    with lock:
+                        self._back(chunk)
+            for entry in self._entries[self._published :]:
+                self._publish(entry)
+                self._published += 1
+        except (OSError, ImportError) as error:
+            self._worry(error)
+        else:
+            if self.trouble is not None:
+                logger.warning("counts are kept in %s again", self._directory)
+            self.trouble = None
+
+    def _worry(self, error: OSError | ImportError) -> None:
+        if self.trouble is None:
+            logger.error(
+                "counts of this process are in its memory only, where other workers do not see "
+                "them, until there is room for them in the directory %s: %s",
+                self._directory,
+                error,
+            )
+        self.trouble = error if isinstance(error, OSError) else OSError(str(error))
+        self._again = time.monotonic() + RETRY_SECONDS
+
+    def _leave(self) -> None:
+        """Have no file any more."""
+        if self._unlock is not None:
+            self._unlock()
+        self.path = self._unlock = None
+        self._published = 0
+        for chunk in self._chunks:
+            chunk.backed = False
 
     def _open(self) -> None:
         import fcntl  # POSIX only; on the heap modelmeter runs everywhere
 
         self._directory.mkdir(parents=True, exist_ok=True)
-        path = self._directory / f"{os.getpid()}-{secrets.token_hex(4)}{COUNTS}"
-        self._series = path.with_suffix(SERIES)
-        self._series_end = 0
-        writer = f"modelmeter {version('modelmeter')}"
-        self._append({"schema_version": SCHEMA_VERSION, "writer": writer})
-        # Locked before it has the name that readers look for: unlocked means dead.
-        hidden = path.with_suffix(".new")
-        self._lock = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
-        self._unlock = weakref.finalize(self, os.close, self._lock)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        hidden.rename(path)
+        with self._entering(self._directory):
+            path = self._directory / f"{os.getpid()}-{secrets.token_hex(4)}{COUNTS}"
+            # Locked before it has the name that readers look for: unlocked means dead.
+            hidden = path.with_suffix(HIDDEN)
+            descriptor = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                self._series = path.with_suffix(SERIES)
+                self._series_end = 0
+                writer = f"modelmeter {version('modelmeter')}"
+                self._append({"schema_version": SCHEMA_VERSION, "writer": writer})
+                hidden.rename(path)
+            except BaseException:
+                os.close(descriptor)
+                for made in (hidden, path.with_suffix(SERIES)):
+                    made.unlink(missing_ok=True)
+                raise
+        self._descriptor = descriptor
+        self._unlock = weakref.finalize(self, os.close, descriptor)
+        # Not at exit: what is counted until the very end still counts, and then the kernel
+        # releases the lock.
+        self._unlock.atexit = False
         self.path = path
 
-    def _map(
-        self, offset: int, length: int, into: NDArray[np.uint8] | None = None
-    ) -> NDArray[np.uint8]:
-        """Map zeros at the end of the file, at an address of choice when one is given."""
+    def _back(self, chunk: _Chunk) -> None:
+        """Put the file behind a chunk's memory, with the values that it holds."""
+        assert self.path is not None
         # Not through the locked descriptor: a map keeps a duplicate, which a forked child
         # would hold for longer than its parent lives.
-        fd = os.open(self.path, os.O_RDWR)
+        descriptor = os.open(self.path, os.O_RDWR)
         try:
-            # Written, not left sparse: a full disk is an OSError here instead of a SIGBUS
-            # at the first count.
-            _write(fd, bytes(length), offset)
-            if into is not None:
-                _map_fixed(into, fd, offset)
-                return into
-            return np.frombuffer(mmap.mmap(fd, length, offset=offset), np.uint8)
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(descriptor, chunk.offset, chunk.bytes.size)
+            _write(descriptor, chunk.bytes.tobytes(), chunk.offset)
+            _map_fixed(chunk.bytes, descriptor, chunk.offset)
         finally:
-            os.close(fd)
+            os.close(descriptor)
+        chunk.backed = True
 
-    def _offset(self, values: NDArray[np.float64]) -> int:
-        address = values.ctypes.data
-        for chunk in self._chunks:
-            start = chunk.bytes.ctypes.data
-            if start <= address < start + chunk.bytes.size:
-                return chunk.offset + address - start
-        raise AssertionError("values outside every chunk of their own file")
-
-    def _publish(self, metric: Metric, rows: tuple[tuple[str, ...], ...], offset: int) -> None:
+    def _publish(self, entry: _Entry) -> None:
+        metric = entry.metric
         self._append(
             {
                 "metric": metric.name,
+                "type": metric.type,
                 "labels": metric.labels,
                 "buckets": metric.buckets,
-                "offset": offset,
-                "rows": rows,
+                "merge": metric.merge,
+                "live": metric.live,
+                "created": entry.created,
+                "offset": entry.offset,
+                "rows": entry.rows,
             }
         )
 
     def _append(self, entry: Mapping[str, Any]) -> None:
         line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
-        fd = os.open(self._series, os.O_WRONLY | os.O_CREAT, 0o644)
+        descriptor = os.open(self._series, os.O_WRONLY | os.O_CREAT, 0o644)
         try:
             # At the end that is known to be whole: what a failed write left is overwritten.
-            _write(fd, line, self._series_end)
+            _write(descriptor, line, self._series_end)
         finally:
-            os.close(fd)
+            os.close(descriptor)
         self._series_end += len(line)
 
 
-class PeerFile:
-    """What another worker, alive or dead, has counted.
-
-    Parameters
-    ----------
-    path
-        Its ``.counts`` file.
-    known
-        The metrics of this version by name; whatever else the file holds is left out.
-
-    Attributes
-    ----------
-    series
-        Everything that was readable at the last ``refresh``; the values are live.
-    dead
-        Whether the worker had ended before the last ``refresh``.
-    """
-
-    def __init__(self, path: Path, known: Mapping[str, Metric]) -> None:
-        self.series: list[Series] = []
-        self.dead = False
-        self._path = path
-        self._known = known
-        self._read = 0
-        self._map = np.empty(0, np.uint8)
-        self._fd = os.open(path, os.O_RDONLY)
-        weakref.finalize(self, os.close, self._fd)
-
-    def refresh(self) -> None:
-        """Read what was added since the last time."""
-        if self.dead:
-            return
-        self.dead = not self._locked()
-        with self._path.with_suffix(SERIES).open("rb") as file:
-            file.seek(self._read)
-            new = file.read()
-        end = new.rfind(b"\n") + 1
-        for line in new[:end].splitlines():
-            series = self._parse(line)
-            if series is not None:
-                self.series.append(series)
-        self._read += end
-
-    def _locked(self) -> bool:
-        import fcntl
-
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
-        fcntl.flock(self._fd, fcntl.LOCK_UN)
-        return False
-
-    def _parse(self, line: bytes) -> Series | None:
-        try:
-            entry = json.loads(line)
-            metric = self._known[entry["metric"]]
-            rows = tuple(tuple(map(str, row)) for row in entry["rows"])
-            offset = int(entry["offset"])
-            agreed = (tuple(entry["labels"]), tuple(entry["buckets"]))
-        except (ValueError, KeyError, TypeError):
-            return None  # the header, another version's metric, or a damaged line
-        if agreed != (metric.labels, metric.buckets):
-            return None
-        shape: tuple[int, ...] = (len(rows),)
-        if metric.type == "histogram":
-            shape = (len(rows), len(metric.buckets) + 2)
-        end = offset + 8 * math.prod(shape)
-        if end > self._map.size:
-            size = os.fstat(self._fd).st_size
-            if end > size:
-                return None  # cut short by other hands; reading beyond it would be a SIGBUS
-            self._map = np.frombuffer(
-                mmap.mmap(self._fd, size, access=mmap.ACCESS_READ), dtype=np.uint8
-            )
-        return Series(metric, rows, self._map[offset:end].view(np.float64).reshape(shape))
-
-
-def _write(fd: int, data: bytes, offset: int) -> None:
+def _write(descriptor: int, data: bytes, offset: int) -> None:
     """Write all of the data at an offset."""
     while data:
-        written = os.pwrite(fd, data, offset)
+        written = os.pwrite(descriptor, data, offset)
         data, offset = data[written:], offset + written
 
 
-def _map_fixed(memory: NDArray[np.uint8], fd: int, offset: int) -> None:
+def _map_fixed(memory: NDArray[np.uint8], descriptor: int, offset: int) -> None:
     """Put a file, or without one private memory, behind addresses already mapped."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.mmap.restype = ctypes.c_void_p
@@ -294,8 +326,10 @@ def _map_fixed(memory: NDArray[np.uint8], fd: int, offset: int) -> None:
         *(ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int),
         *(ctypes.c_int, ctypes.c_int, ctypes.c_long),
     )
-    flags = _MAP_FIXED | (mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS if fd < 0 else mmap.MAP_SHARED)
+    private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    flags = _MAP_FIXED | (private if descriptor < 0 else mmap.MAP_SHARED)
     address = memory.ctypes.data
-    found = libc.mmap(address, memory.size, mmap.PROT_READ | mmap.PROT_WRITE, flags, fd, offset)
+    access = mmap.PROT_READ | mmap.PROT_WRITE
+    found = libc.mmap(address, memory.size, access, flags, descriptor, offset)
     if found != address:
-        raise OSError(ctypes.get_errno(), "cannot map the counts of a forked process")
+        raise OSError(ctypes.get_errno(), "cannot map the counts of this process")

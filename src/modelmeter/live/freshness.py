@@ -1,7 +1,8 @@
 """When every feature last had a value, and last changed it.
 
 Time stamps are good to a second, so a feature is looked at once a second until it has
-changed: the rows after that cost nothing.
+changed: the rows after that cost nothing. A feature that does not change is looked for in a
+second's first rows, and then in some.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from modelmeter.profile.columns import Array
 from modelmeter.stats.bins import is_missing
 
 TICK_SECONDS = 1.0
+_LOOKS = 32
+_HEAD = 256
+_BLOCK = 65_536
 _MANY = 20_000
 
 

@@ -12,8 +12,9 @@ import numpy as np
 from modelmeter import names
 from modelmeter.live.labels.reading import Coverage, Progress, Snapshot, Total
 from modelmeter.live.labels.records import OUTCOMES
-from modelmeter.live.merge import Family, Row
+from modelmeter.live.merge import Family
 from modelmeter.live.tallies import SUM
+from modelmeter.live.totals import Row
 from modelmeter.names import Metric
 
 _COUNTERS: Final = {

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelmeter import names
-from modelmeter.live.counts import Block, Counts
+from modelmeter.live.counts import Block, Counts, OnRestart
 from modelmeter.live.freshness import Freshness
 from modelmeter.live.ids import Ids, next_ids, note_ids, settled_ids
 from modelmeter.live.outputs import OutputCounter, Outputs, Places
@@ -45,12 +45,20 @@ class Observer:
         What training looked like: it fixes the bins.
     directory
         Where the workers of one service keep their counts, None for a single process.
+    on_restart
+        As of `Counts`.
     """
 
-    def __init__(self, profile: Profile, *, directory: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        *,
+        directory: str | Path | None = None,
+        on_restart: OnRestart = "keep",
+    ) -> None:
         self.profile = profile
         self.labels = (profile.name, profile.version)
-        self.counts = Counts(directory)
+        self.counts = Counts(directory, on_restart=on_restart)
         self._features = [f.name for f in profile.features]
         self._block = self.counts.block(names.FEATURE_BIN, export_reference(profile, self.counts))
         plans = plans_of(profile)

@@ -201,20 +201,38 @@ class OutputCounter:
 
     def add_confidences(self, outputs: Outputs, segments: Sequence[Places] = ()) -> None:
         """Count confidences by class; call it with the lock of the counts held."""
-        if self._confidences is None or outputs.leading is None or outputs.scores is None:
+        if self._confidences is None:
             return
-        assert self._score is not None
-        bins = self._levels
-        places = np.asarray(_placed(self._score, outputs.scores, outputs))
-        there = places < bins
-        cells = (outputs.leading * bins + places)[there]
-        size = len(self._facts.classes) * bins
+        there, cells = self.confidence_cells(outputs)
+        if not len(cells):
+            return
+        size = len(self._facts.classes) * self._levels
         np.add.at(self._confidences.values, cells, 1.0)
         start = size
         for (_, of_feature), where in zip(self._segmented, segments, strict=False):
             by_segment = start + np.asarray(where)[there] * size + cells
             np.add.at(self._confidences.values, by_segment, 1.0)
             start += len(of_feature.bins) * size
+
+    def confidence_cells(self, outputs: Outputs) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+        """Find the cells of confidences by class, among those of all rows together.
+
+        Parameters
+        ----------
+        outputs
+            From `bring`.
+
+        Returns
+        -------
+        array of bool, array of int
+            Which rows have one, shape (n_rows,); the cell of each that has.
+        """
+        if self._score is None or outputs.leading is None or outputs.scores is None:
+            return np.zeros(outputs.rows, dtype=bool), np.zeros(0, dtype=np.intp)
+        bins = self._levels
+        places = np.asarray(_placed(self._score, outputs.scores, outputs))
+        there = places < bins
+        return there, (outputs.leading * bins + places)[there]
 
     def answer(
         self, ids: Ids, time: float, outputs: Outputs, segments: Sequence[Places] = ()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,17 +50,23 @@ class RowPlacer:
     """
 
     def __init__(self, plans: Sequence[Plan]) -> None:
-        self._numbers: list[tuple[int, str, int, tuple[float, ...], Bins]] = []
-        self._texts: list[tuple[int, str, int, dict[Any, int], Bins]] = []
-        self._others: list[tuple[int, str, int, Bins]] = []
-        for i, (name, start, _, bins) in enumerate(plans):
+        self._plans = tuple(plans)
+        numbers: list[tuple[str, int, tuple[float, ...], NumericBins]] = []
+        texts: list[tuple[str, int, dict[Any, int], CategoricalBins]] = []
+        others: list[Plan] = []
+        for plan in plans:
+            name, start, _, bins = plan
             if isinstance(bins, NumericBins) and not bins.is_time:
-                self._numbers.append((i, name, start, bins.edges, bins))
+                numbers.append((name, start, bins.edges, bins))
             elif isinstance(bins, CategoricalBins) and bins.value_type == "str":
                 cells = {category: start + place for category, place in bins.table.items()}
-                self._texts.append((i, name, start, cells, bins))
+                texts.append((name, start, cells, bins))
             else:
-                self._others.append((i, name, start, bins))
+                others.append(plan)
+        # Side by side and not one by one: zip over columns costs less than unpacking rows.
+        self._numbers, self._numbers_of = _columns(numbers), _getter([n[0] for n in numbers])
+        self._texts, self._texts_of = _columns(texts), _getter([t[0] for t in texts])
+        self._others, self._others_of = others, _getter([plan.name for plan in others])
 
     def place(
         self, row: Mapping[str, Any], cells: list[int], absent: list[tuple[int, int]]
@@ -75,29 +82,37 @@ class RowPlacer:
         absent
             Positions of the features that the row lacks are appended to it, and 1.
         """
-        add = cells.append
-        for i, name, start, edges, bins in self._numbers:
-            try:
-                value = row[name]
-            except KeyError:
-                absent.append((i, 1))
-                continue
-            kind = type(value)
-            if (kind is float and value == value) or (kind is int and -_EXACT <= value <= _EXACT):
-                add(start + bisect_right(edges, value))
-            else:
-                add(start + bins.index(value))
-        for i, name, start, table, bins in self._texts:
-            try:
-                value = row[name]
-            except KeyError:
-                absent.append((i, 1))
-                continue
-            found = table.get(value) if type(value) is str else None
-            add(start + bins.index(value) if found is None else found)
-        for i, name, start, bins in self._others:
-            if name in row:
-                add(start + bins.index(row[name]))
+        try:
+            numbers, texts = self._numbers_of(row), self._texts_of(row)
+            others = self._others_of(row)
+        except KeyError:
+            self._place_there(row, cells, absent)
+            return
+        starts, edges, bins = self._numbers
+        cells += [
+            start + bisect_right(of, value)
+            if (type(value) is float and value == value)
+            or (type(value) is int and -_EXACT <= value <= _EXACT)
+            else start + own.index(value)
+            for value, start, of, own in zip(numbers, starts, edges, bins, strict=True)
+        ]
+        starts, tables, bins = self._texts
+        cells += [
+            found
+            if type(value) is str and (found := table.get(value)) is not None
+            else start + own.index(value)
+            for value, start, table, own in zip(texts, starts, tables, bins, strict=True)
+        ]
+        for value, plan in zip(others, self._others, strict=True):
+            cells.append(plan.start + plan.bins.index(value))
+
+    def _place_there(
+        self, row: Mapping[str, Any], cells: list[int], absent: list[tuple[int, int]]
+    ) -> None:
+        """Find the cells of a row that lacks features."""
+        for i, plan in enumerate(self._plans):
+            if plan.name in row:
+                cells.append(plan.start + plan.bins.index(row[plan.name]))
             else:
                 absent.append((i, 1))
 
@@ -120,6 +135,19 @@ def count_columns(plans: Sequence[Plan], rows: Columns) -> tuple[list[Part], lis
         if array is not None:
             parts.append(count_column(plan, array))
     return parts, absent
+
+
+def _columns(facts: Sequence[tuple[Any, ...]]) -> tuple[tuple[Any, ...], ...]:
+    """Return what is known of features after their names, by what it is."""
+    return tuple(zip(*facts, strict=True))[1:] or ((), (), ())
+
+
+def _getter(features: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """Return a function that takes these features' values out of a row."""
+    if len(features) > 1:
+        return itemgetter(*features)
+    # itemgetter returns no tuple for one, and takes no none.
+    return lambda row: tuple(row[name] for name in features)
 
 
 def place_column(bins: Bins, array: Array) -> NDArray[np.intp]:

@@ -43,6 +43,15 @@ class Metric:
     integer: bool = True
     live: bool = False
 
+    @property
+    def outlasts(self) -> bool:
+        """Whether a value still counts when its worker has ended.
+
+        What was counted does, and when something last happened. What a worker says of the
+        model that it serves (reference, versions) every other that serves it says too.
+        """
+        return not self.live and (self.merge == "sum" or self.name.endswith("_timestamp_seconds"))
+
 
 MODEL: Final = ("model", "version")
 SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)

@@ -8,17 +8,18 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from modelmeter._errors import ConfigurationError, MissingExtraError
+from modelmeter.live.counts import Counts, OnRestart
 from modelmeter.live.ids import next_ids, row_id
 from modelmeter.profile.facts import predict_function
 from modelmeter.profile.frames import model_input
 from modelmeter.profile.profile import Profile
 from modelmeter.serving.load import load_model
-from modelmeter.serving.monitor import DEFAULT, Monitor
+from modelmeter.serving.monitor import DEFAULT, Monitor, counting
 
 try:
     from fastapi import Body, FastAPI, HTTPException, Request, Response
@@ -44,8 +45,8 @@ class Settings:
         Where the model is (see `load_model`) and the profile's path.
     trusted
         Types to be trusted in a ``.skops`` file.
-    directory
-        Where workers keep their counts; None for a single worker.
+    directory, on_restart
+        As of `Monitor`. Several workers without a directory get one that is deleted at the end.
     token_file
         File with the bearer token that ``/metrics`` and ``/feedback`` ask for; None for none.
     store, retention_days
@@ -56,6 +57,7 @@ class Settings:
     profile: str
     trusted: tuple[str, ...] = ()
     directory: str | None = None
+    on_restart: OnRestart | None = None
     token_file: str | None = None
     store: str | None = DEFAULT
     retention_days: float = 90.0
@@ -86,6 +88,7 @@ def create_app(
     profile: Profile,
     *,
     directory: str | Path | None = None,
+    on_restart: OnRestart | None = None,
     token_file: str | Path | None = None,
     store: str | Path | None = DEFAULT,
     retention_days: float = 90.0,
@@ -98,8 +101,8 @@ def create_app(
         A fitted model, or any callable.
     profile
         Its profile: the request schema is made from it.
-    directory
-        Where the workers of one service keep their counts; None for a single process.
+    directory, on_restart
+        As of `Monitor`.
     token_file
         File with the bearer token that ``/metrics`` and ``/feedback`` ask for; None for none.
     store, retention_days
@@ -117,7 +120,13 @@ def create_app(
     """
     if predict_function(model) is None:
         raise ConfigurationError(f"{type(model).__name__} has no predict and is not callable")
-    monitor = Monitor(profile, directory=directory, store=store, retention_days=retention_days)
+    monitor = Monitor(
+        profile,
+        directory=directory,
+        on_restart=on_restart,
+        store=store,
+        retention_days=retention_days,
+    )
     service = _Service(monitor.watch(model), profile, monitor)
     app = FastAPI(
         title=profile.name,
@@ -232,6 +241,7 @@ def app_of(settings: Settings) -> FastAPI:
         model,
         profile,
         directory=settings.directory,
+        on_restart=settings.on_restart,
         token_file=settings.token_file,
         store=settings.store,
         retention_days=settings.retention_days,
@@ -263,8 +273,11 @@ def serve(
         uvicorn.run(app_of(settings), host=host, port=port, log_level=log_level)
         return
     # What cannot be loaded should be said once and now, not by every worker in turn.
-    app_of(settings)
+    app_of(replace(settings, directory=None))
     with _CountsDirectory(settings) as directory:
+        # Held open here as well: the service lives as long as this process does, even when all
+        # of its workers have just been killed.
+        service = Counts(directory, on_restart=counting(directory, settings.on_restart)[1])
         os.environ[_SETTINGS] = json.dumps(asdict(settings) | {"directory": directory})
         uvicorn.run(
             "modelmeter.serving.app:app_of_worker",
@@ -274,19 +287,26 @@ def serve(
             workers=workers,
             log_level=log_level,
         )
+        del service
 
 
 class _CountsDirectory:
     """The given directory, or one of our own for as long as the service runs."""
 
     def __init__(self, settings: Settings) -> None:
-        self._given = settings.directory
+        self._given, _ = counting(settings.directory, settings.on_restart)
         self._own: str | None = None
 
     def __enter__(self) -> str:
         if self._given is not None:
-            return self._given
-        self._own = tempfile.mkdtemp(prefix="modelmeter-")
+            return str(self._given)
+        try:
+            self._own = tempfile.mkdtemp(prefix="modelmeter-")
+        except OSError as error:
+            raise ConfigurationError(
+                f"there is no directory for the counts of several workers ({error}); name one "
+                "that can be written to with --directory"
+            ) from error
         return self._own
 
     def __exit__(self, *error: object) -> None:

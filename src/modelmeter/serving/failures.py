@@ -31,11 +31,7 @@ class Failures:
     def count(self, where: str, error: BaseException) -> None:
         """Count a failure, and log the first of each place; never raises."""
         try:
-            self.expect(where)
-            block = self._blocks[where]
-            with self._counts.lock:
-                block.cells[0] += 1
-                first = block.cells[0] == 1
+            first = self.tally(where) == 1
         except Exception as worse:  # noqa: BLE001 - a full disk must not break a request
             error, first = worse, True
         if first:
@@ -46,3 +42,11 @@ class Failures:
                 error,
                 exc_info=error,
             )
+
+    def tally(self, where: str) -> float:
+        """Count a failure that has been logged already; return how many there were."""
+        self.expect(where)
+        block = self._blocks[where]
+        with self._counts.lock:
+            block.cells[0] += 1
+            return block.cells[0]

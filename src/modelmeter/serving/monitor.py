@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast
 
 from modelmeter._errors import ConfigurationError, MissingExtraError
 from modelmeter.live import ids, recording
@@ -19,6 +20,7 @@ from modelmeter.profile.profile import Profile
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
 
+    from modelmeter.live.counts import OnRestart
     from modelmeter.live.labels import Outcome
     from modelmeter.serving.labelling import Labelling
     from modelmeter.serving.routes import Instrumentation
@@ -40,7 +42,13 @@ class Monitor(Observer):
         What training looked like.
     directory
         Where the workers of one service keep their counts, so that any of them can answer
-        for all; None for a single process.
+        for all (docs/workers.md). By default what the environment variable
+        ``MODELMETER_DIRECTORY`` says; where that is not set, counts are kept in memory, as is
+        right for a single process.
+    on_restart
+        When the whole service starts anew in the same directory: ``keep`` counts on from
+        where it was, ``reset`` starts at zero. By default what ``MODELMETER_ON_RESTART`` says,
+        or ``keep``.
     store
         Where predictions wait for their labels: a URL (``postgresql://...``,
         ``sqlite:///...``) or the path of an SQLite file, the same for all workers and
@@ -72,12 +80,14 @@ class Monitor(Observer):
         profile: Profile,
         *,
         directory: str | Path | None = None,
+        on_restart: OnRestart | None = None,
         store: str | Path | None = DEFAULT,
         retention_days: float = 90.0,
     ) -> None:
         if not retention_days > 0:
             raise ConfigurationError(f"retention_days must be above 0, not {retention_days!r}")
-        super().__init__(profile, directory=directory)
+        directory, on_restart = counting(directory, on_restart)
+        super().__init__(profile, directory=directory, on_restart=on_restart)
         self._store = store
         self._retention_days = retention_days
         self._opening = threading.Lock()
@@ -220,6 +230,7 @@ class Monitor(Observer):
         registry: Collector | Literal["default"] | None = "default",
         port: int | None = None,
         host: str = "0.0.0.0",
+        created_series: bool = False,
         prediction_routes: Sequence[str] = (),
     ) -> Instrumentation:
         """Measure an application's requests, export everything, and take labels.
@@ -247,6 +258,10 @@ class Monitor(Observer):
             taken on the application still.
         host
             Address for that port.
+        created_series
+            Say in OpenMetrics when every counter began to count, as ``_created``: one more
+            series for each, unless Prometheus takes it for a start at zero
+            (``--enable-feature=created-timestamp-zero-ingestion``).
         prediction_routes
             Route templates whose requests are labelled with this model from the first on;
             a route that is not named is labelled from its first prediction on.
@@ -277,6 +292,7 @@ class Monitor(Observer):
             registry=REGISTRY if registry == "default" else registry,
             port=port,
             host=host,
+            created_series=created_series,
             prediction_routes=dict.fromkeys(prediction_routes, self.labels),
         )
         if self.open():
@@ -362,6 +378,17 @@ class Monitor(Observer):
         feedback = self.keep_for_labels(where, retention_days=self._retention_days)
         self._failure_block("labels")  # at zero: the first failure is to be seen as a rise
         return Labelling(self.profile, self._outputs, feedback)
+
+
+def counting(
+    directory: str | Path | None, on_restart: OnRestart | None
+) -> tuple[str | Path | None, OnRestart]:
+    """Return where and how to count, from the environment where it is not given."""
+    if directory is None:
+        directory = os.environ.get("MODELMETER_DIRECTORY") or None
+    if on_restart is None:  # what the environment says is checked like an argument
+        on_restart = cast("OnRestart", os.environ.get("MODELMETER_ON_RESTART") or "keep")
+    return directory, on_restart
 
 
 def default_file(name: str) -> Path:

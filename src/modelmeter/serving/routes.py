@@ -42,7 +42,7 @@ class Settings:
 
     Parameters
     ----------
-    metrics_path, feedback_path, token, token_file, registry, port, host
+    metrics_path, feedback_path, token, token_file, registry, port, host, created_series
         As given to ``instrument``.
     """
 
@@ -53,6 +53,7 @@ class Settings:
     registry: Collector | None = REGISTRY
     port: int | None = None
     host: str = "0.0.0.0"
+    created_series: bool = False
 
 
 class Instrumentation:
@@ -80,7 +81,7 @@ class Instrumentation:
     def __init__(self, counts: Counts, settings: Settings) -> None:
         self.counts = counts
         self.settings = settings
-        self.exposition = Exposition([counts])
+        self.exposition = Exposition([counts], created_series=settings.created_series)
         self._bearer: Bearer | None = None
         if settings.token is not None or settings.token_file is not None:
             self._bearer = Bearer(settings.token, settings.token_file)
@@ -239,6 +240,7 @@ def instrument(
     registry: Collector | None = REGISTRY,
     port: int | None = None,
     host: str = "0.0.0.0",
+    created_series: bool = False,
     prediction_routes: Mapping[str, Model] | None = None,
 ) -> Instrumentation:
     """Measure an application's requests and export everything at ``/metrics``.
@@ -270,6 +272,8 @@ def instrument(
         Answer scrapes on a port of its own, instead of on the application.
     host
         Address for the port.
+    created_series
+        Say in OpenMetrics when every counter began to count.
     prediction_routes
         Name and version of the model by route template, for the labels of requests. Without
         it a route is labelled from its first prediction on.
@@ -291,7 +295,9 @@ def instrument(
             "instrument takes a Starlette or FastAPI application, not a "
             f"{type(app).__name__}; wrap other ASGI applications: GoldenSignals(app)"
         )
-    settings = Settings(metrics_path, feedback_path, token, token_file, registry, port, host)
+    settings = Settings(
+        *(metrics_path, feedback_path, token, token_file, registry, port, host, created_series)
+    )
     sources = list(sources)
     done: Instrumentation | None = getattr(app.state, _STATE, None)
     if done is None:

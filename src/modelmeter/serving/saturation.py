@@ -23,7 +23,7 @@ from typing import Any, Final
 from prometheus_client import ProcessCollector
 
 from modelmeter import names
-from modelmeter.live.counts import Block, Counts
+from modelmeter.live.counts import Block, Counts, settle_all
 from modelmeter.names import Metric
 from modelmeter.serving.failures import Failures
 
@@ -106,6 +106,7 @@ class Saturation:
                 self._write(names.THREADPOOL_BUSY, sum(self._shares) / len(self._shares))
             if number % _PROCESS_EVERY == 0 and number:
                 self._measure_process()
+                settle_all()  # the next scrape that needs it may be another worker's
         except Exception as error:  # noqa: BLE001 - monitoring never breaks the event loop
             self._failures.count("saturation", error)
         # A handle, not a task: nothing is pending when the loop closes.

@@ -4,6 +4,11 @@ A metric family of the user's that has a name of ours is left out (and named onc
 two families of one name make a scrape invalid, and merging, say, the requests that
 prometheus-fastapi-instrumentator counts into ours would double every sum over them. It stays
 in the user's registry, for whoever exports that elsewhere.
+
+In prometheus_client's multiprocess mode (``PROMETHEUS_MULTIPROC_DIR``) the user's metrics are
+those of all workers, as its ``MultiProcessCollector`` merges them. What that leaves out, collectors
+of the user's own and ``Info``, is exported as well, as this worker has it; an ``Enum`` or the
+garbage collector's counters of whichever worker happens to answer would only confuse.
 """
 
 from __future__ import annotations
@@ -16,12 +21,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from modelmeter import names
 from modelmeter._errors import ConfigurationError
 from modelmeter.live.exposition import Exposition, family_name
+from modelmeter.live.multiproc import multiproc_directory
 from modelmeter.serving.failures import Failures
 
 logger = logging.getLogger("modelmeter")
@@ -73,6 +80,7 @@ class Scrape:
         self._bearer = bearer
         self._failures = failures
         failures.expect("metrics")
+        failures.expect("counts")
 
     def answer(
         self, accept: str = "", accept_encoding: str = "", authorization: str = ""
@@ -86,6 +94,8 @@ class Scrape:
         body = self._users_part(encoder)
         openmetrics = content_type.startswith("application/openmetrics-text")
         body += self._exposition.render(openmetrics=openmetrics)
+        for _ in self._exposition.problems():  # by the next scrape they are in the counts
+            self._failures.tally("counts")
         if openmetrics:
             body += _EOF
         headers = [("Content-Type", content_type), ("Vary", "Accept, Accept-Encoding")]
@@ -164,7 +174,7 @@ class _WithoutOurs:
         self._logged: set[str] = set()
 
     def collect(self) -> Iterator[Any]:
-        for family in self._registry.collect():
+        for family in self._collected():
             if _names(family.name, family.type).isdisjoint(_OURS):
                 yield family
             elif not family.name.startswith("process_") and family.name not in self._logged:
@@ -174,6 +184,21 @@ class _WithoutOurs:
                     "%s is left out of /metrics: modelmeter exports a metric of that name",
                     family.name,
                 )
+
+    def _collected(self) -> Iterator[Any]:
+        directory = multiproc_directory() if self._registry is REGISTRY else None
+        if directory is None:
+            yield from self._registry.collect()
+            return
+        from prometheus_client.multiprocess import MultiProcessCollector
+
+        merged = list(MultiProcessCollector(None, directory).collect())  # type: ignore[no-untyped-call]
+        yield from merged
+        done = {family.name for family in merged}
+        for family in self._registry.collect():
+            alone = family.type == "stateset" or family.name.startswith("python_gc_")
+            if family.name not in done and not alone:
+                yield family
 
 
 def _names(family: str, kind: str) -> set[str]:
