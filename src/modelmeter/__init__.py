@@ -10,6 +10,10 @@ Where it is served::
     monitor = mm.Monitor(mm.Profile.load("flight-delay.profile.json"))
     model = monitor.watch(model)
     monitor.instrument(app)
+
+Where a batch comes::
+
+    mm.check(profile, "batch.parquet")
 """
 
 from modelmeter._errors import (
@@ -21,11 +25,13 @@ from modelmeter._errors import (
     ModelmeterError,
     ProfileError,
     ProfileFileError,
+    SourceUnavailableError,
     StoreUnavailableError,
 )
 from modelmeter.profile.choose import Binning
 from modelmeter.profile.measuring import Measuring
 from modelmeter.profile.profile import FeatureProfile, Profile
+from modelmeter.report import check, compare
 from modelmeter.serving.monitor import Monitor
 
 __version__ = "0.1.0"
@@ -44,6 +50,9 @@ __all__ = [
     "Profile",
     "ProfileError",
     "ProfileFileError",
+    "SourceUnavailableError",
     "StoreUnavailableError",
     "__version__",
+    "check",
+    "compare",
 ]

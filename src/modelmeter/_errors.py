@@ -10,6 +10,7 @@
     ├── ModelError (ValueError)              a model cannot be loaded, or has no way to predict
     ├── ConfigurationError (ValueError)      a setting that cannot work, found at start-up
     ├── StoreUnavailableError (ConnectionError)   the label store's database, for now
+    ├── SourceUnavailableError (ConnectionError)  a service or Prometheus that a report asks
     └── MissingExtraError (ImportError)      an optional dependency; names the extra to install
 
 On the request path nothing of this is raised: monitoring counts its own failure
@@ -49,6 +50,10 @@ class ConfigurationError(ModelmeterError, ValueError):
 
 class StoreUnavailableError(ModelmeterError, ConnectionError):
     """The database of the label store cannot be used now; try again later."""
+
+
+class SourceUnavailableError(ModelmeterError, ConnectionError):
+    """A service, or a Prometheus, that a report is to be made from does not answer as it should."""
 
 
 class MissingExtraError(ModelmeterError, ImportError):

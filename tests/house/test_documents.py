@@ -141,3 +141,15 @@ def test_extras_that_the_documents_name_exist():
     for path in [*DOCUMENTS, *(ROOT / "src").rglob("*.py")]:
         for named in re.findall(r"modelmeter\[([a-z,]+)\]", path.read_text()):
             assert set(named.split(",")) <= known, path
+
+
+def test_deploy_commands_run(folder):
+    """What docs/deploy.md says to generate is generated."""
+    found = commands(ROOT / "docs" / "deploy.md")
+    assert len(found) == 5
+    for command in found:
+        words = shlex.split(command)
+        assert words[1] in {"profile", "generate"}
+        subprocess.run([MODELMETER, *words[1:]], check=True, capture_output=True)
+    assert (folder / "deploy" / "compose.yml").is_file()
+    assert (folder / "deploy" / "kubernetes" / "kustomization.yaml").is_file()

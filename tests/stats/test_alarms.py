@@ -15,6 +15,7 @@ from modelmeter.stats.alarms import (
     minimum_rate_rows,
     minimum_rows,
     rate_state,
+    worse_state,
 )
 from modelmeter.stats.drift import g_test
 from modelmeter.stats.rates import rate_z
@@ -169,3 +170,24 @@ def test_z_promises_its_tail_for_few_rows_too(bins, skew, n):
     training = random.multinomial(10_000, shares, size=100_000)
     often = (g_test(live, training)[2] > 3).mean() / stats.norm.sf(3)
     assert often < 3.5
+
+
+@pytest.mark.parametrize(
+    ("loss", "error", "rows", "state"),
+    [
+        (0.05, 0.01, 1_000, State.DRIFT),
+        (0.05, 0.013, 1_000, State.FEW_ROWS),  # could be chance
+        (0.019, 0.001, 1_000, State.OK),  # real, and does not matter
+        (0.05, 0.0, 1_000, State.DRIFT),
+        (0.0, 0.0, 1_000, State.OK),
+        (-0.3, 0.001, 1_000, State.OK),
+        (0.0, 0.004, 1_000, State.OK),
+        (0.0, 0.005, 1_000, State.FEW_ROWS),  # what matters would not be seen
+        (0.5, 0.001, 199, State.FEW_ROWS),
+        (np.nan, 0.001, 1_000, State.FEW_ROWS),
+        (0.5, np.nan, 1_000, State.FEW_ROWS),
+    ],
+)
+def test_worse_is_real_and_matters(loss, error, rows, state):
+    """Performance is worse if it is no chance and matters, ok if what matters would be seen."""
+    assert worse_state(loss, error, rows, z=4, matters=0.02) == state

@@ -18,12 +18,16 @@ except ImportError:
     print(MissingExtraError("typer", "cli"), file=sys.stderr)  # noqa: T201
     raise SystemExit(2) from None
 
+from modelmeter.cli.check import check
 from modelmeter.cli.demo import demo
 from modelmeter.cli.feedback import feedback
 from modelmeter.cli.generate import generate
 from modelmeter.cli.profile import profile
+from modelmeter.cli.rehearse import rehearse
+from modelmeter.cli.report import report
 from modelmeter.cli.serve import serve
 from modelmeter.cli.shared import errors, output
+from modelmeter.cli.top import top
 
 app = typer.Typer(
     name="modelmeter",
@@ -50,7 +54,7 @@ def _root(
     """From a fitted model to a monitored model, on Prometheus and Grafana."""
 
 
-for command in (profile, serve, feedback, generate, demo):
+for command in (profile, serve, feedback, report, check, top, generate, rehearse, demo):
     app.command()(command)
 
 

@@ -1,4 +1,4 @@
-"""`modelmeter generate`: what Prometheus and Grafana are to run."""
+"""`modelmeter generate`: everything that is to run around a model."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ from typing import Annotated
 
 import typer
 
-from modelmeter.cli.shared import ProfilePath, output
+from modelmeter._errors import ConfigurationError
+from modelmeter.cli.shared import output
 
 
 def generate(
-    profile: ProfilePath,
+    profile: Annotated[
+        list[Path],
+        typer.Option(
+            help="A model's profile; may be given again, for all models of one Prometheus.",
+            show_default=False,
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder to write to; made when it is not there.")],
     target: Annotated[
         list[str] | None,
@@ -19,13 +26,47 @@ def generate(
     ] = None,
     window: Annotated[
         list[str] | None,
-        typer.Option(help="Window of the statistics; may be given again. 1h and 24h by default."),
+        typer.Option(
+            help="How far back drift and performance look; may be given again. 24h by default."
+        ),
     ] = None,
+    short_window: Annotated[
+        str, typer.Option(help="How far back to look for what breaks suddenly.")
+    ] = "1h",
     job: Annotated[str, typer.Option(help="Name of the scrape job.")] = "modelmeter",
     scrape_interval: Annotated[str, typer.Option(help="Time between scrapes.")] = "15s",
     token_file: Annotated[
         str | None,
         typer.Option(help="File with the bearer token for /metrics, where Prometheus finds it."),
+    ] = None,
+    alertmanager: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="host:port of an Alertmanager; may be given again. localhost:9093 by default."
+        ),
+    ] = None,
+    no_alertmanager: Annotated[
+        bool, typer.Option("--no-alertmanager", help="Send alerts nowhere.")
+    ] = False,
+    notify: Annotated[
+        Path | None,
+        typer.Option(
+            help="TOML file that says who is told of alerts, see docs/alerts.md. Nobody by default."
+        ),
+    ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option(help="Image of the model's service, which Compose or Kubernetes is to run."),
+    ] = None,
+    kubernetes: Annotated[
+        bool, typer.Option("--kubernetes", help="Write a kustomize base for Kubernetes too.")
+    ] = False,
+    store_secret: Annotated[
+        str | None,
+        typer.Option(
+            help="Secret with the URL of the PostgreSQL that holds labels, in Kubernetes. "
+            "A volume by default."
+        ),
     ] = None,
     alarms_per_month: Annotated[
         float, typer.Option(help="False alarms per month and model that you accept.")
@@ -36,22 +77,65 @@ def generate(
     smallest_rate: Annotated[
         float, typer.Option(help="Change of a rate (missing, unseen, ...) that matters.")
     ] = 0.02,
+    smallest_loss: Annotated[
+        float, typer.Option(help="Loss of ROC AUC or F1 that matters; errors: 5 times the share.")
+    ] = 0.02,
+    smallest_coverage: Annotated[
+        float, typer.Option(help="Share of predictions with a label before labels may alarm.")
+    ] = 0.5,
+    availability: Annotated[
+        float, typer.Option(help="Share of the requests that must not fail.")
+    ] = 0.99,
+    latency: Annotated[
+        float, typer.Option(help="Share of the requests that must be answered in time.")
+    ] = 0.95,
+    latency_seconds: Annotated[float, typer.Option(help="What in time is, in seconds.")] = 0.5,
+    grafana_url: Annotated[
+        str, typer.Option(help="Where people find Grafana, for links in alerts.")
+    ] = "http://localhost:3000",
+    runbook_url: Annotated[
+        str, typer.Option(help="Where people find docs/runbook.md, for links in alerts.")
+    ] = "docs/runbook.md",
 ) -> None:
-    """Write prometheus.yml, the recording rules and Grafana's dashboards for a model."""
+    """Write what is to run around models: Prometheus, rules, alerts, dashboards, manifests."""
+    from modelmeter.generate.notify import Notify
     from modelmeter.generate.stack import generate as write
     from modelmeter.profile.profile import Profile
 
     written = write(
-        Profile.load(profile),
+        [Profile.load(path) for path in profile],
         out,
         targets=tuple(target or ("localhost:5000",)),
-        windows=tuple(window or ("1h", "24h")),
+        windows=windows_of(window or ["24h"], short_window),
         job=job,
         scrape_interval=scrape_interval,
         token_file=token_file,
+        alertmanagers=() if no_alertmanager else tuple(alertmanager or ("localhost:9093",)),
+        notify=Notify() if notify is None else Notify.load(notify),
+        image=image,
+        kubernetes=kubernetes,
+        store_secret=store_secret,
         alarms_per_month=alarms_per_month,
         smallest_drift=smallest_drift,
         smallest_rate=smallest_rate,
+        smallest_loss=smallest_loss,
+        smallest_coverage=smallest_coverage,
+        availability=availability,
+        latency=latency,
+        latency_seconds=latency_seconds,
+        grafana_url=grafana_url,
+        runbook_url=runbook_url,
     )
     for path in written:
         output.print(str(path))
+
+
+def windows_of(windows: list[str], short: str) -> tuple[str, ...]:
+    """Return the windows from short to long, and refuse a short one that is not."""
+    from modelmeter.generate.durations import parse_duration
+
+    limit = parse_duration(short, field="--short-window")
+    for text in windows:
+        if parse_duration(text, field="--window") <= limit:
+            raise ConfigurationError(f"--short-window ({short}) must be shorter than {text}")
+    return (short, *windows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,12 +13,34 @@ from modelmeter.cli.shared import Model, ProfilePath, Store, Trust, store_of
 def serve(
     model: Model,
     profile: ProfilePath,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 5000,
-    workers: Annotated[int, typer.Option(help="Worker processes.")] = 1,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on.", envvar="MODELMETER_HOST")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", envvar="MODELMETER_PORT")] = 5000,
+    workers: Annotated[
+        int, typer.Option(help="Worker processes.", envvar="MODELMETER_WORKERS")
+    ] = 1,
+    directory: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where workers keep their counts. Without it they are lost with the service, or "
+            "with the only worker.",
+            envvar="MODELMETER_DIRECTORY",
+        ),
+    ] = None,
+    on_restart: Annotated[
+        Literal["keep", "reset"],
+        typer.Option(
+            help="Whether a service that starts in a directory counts on or starts at zero.",
+            envvar="MODELMETER_ON_RESTART",
+        ),
+    ] = "keep",
     token_file: Annotated[
         Path | None,
-        typer.Option(help="File with the bearer token that /metrics and /feedback ask for."),
+        typer.Option(
+            help="File with the bearer token that /metrics and /feedback ask for.",
+            envvar="MODELMETER_TOKEN_FILE",
+        ),
     ] = None,
     store: Store = None,
     no_labels: Annotated[
@@ -38,6 +60,8 @@ def serve(
         model=model,
         profile=str(profile),
         trusted=tuple(trust or ()),
+        directory=str(directory) if directory else None,
+        on_restart=on_restart,
         token_file=str(token_file) if token_file else None,
         store=store_of(store, none=no_labels),
         retention_days=retention_days,

@@ -23,7 +23,13 @@ Model = Annotated[
     ),
 ]
 ProfilePath = Annotated[
-    Path, typer.Option("--profile", help="The model's profile.", show_default=False)
+    Path,
+    typer.Option(
+        "--profile",
+        help="The model's profile.",
+        show_default=False,
+        envvar="MODELMETER_PROFILE",
+    ),
 ]
 Store = Annotated[
     str | None,
@@ -31,6 +37,7 @@ Store = Annotated[
         help="Where predictions wait for labels: a file, sqlite:///... or postgresql://... "
         "NAME.labels.db in the working directory by default.",
         show_default=False,
+        envvar="MODELMETER_STORE",
     ),
 ]
 Trust = Annotated[

@@ -335,6 +335,11 @@ class Profile:
 
         json.save(self, Path(path))
 
+    def _repr_html_(self) -> str:
+        from modelmeter.profile.notebook import profile_html
+
+        return profile_html(self)
+
     def output(self, name: str) -> FeatureProfile | None:
         """Return an output of the model, ``y_pred`` or ``y_score``; None where it has none."""
         return next((output for output in self.predictions if output.name == name), None)

@@ -32,6 +32,11 @@ POWER_Z: Final = 0.8416212335729143
 """Normal quantile of the power, 0.8: four in five changes that matter would be seen."""
 
 
+ENOUGH_ROWS: Final = 200
+"""Under so many rows standard errors of performance are not to be trusted as far out as alarms
+look."""
+
+
 class State(IntEnum):
     """What is known of a feature over a window; negative where too little is."""
 
@@ -250,6 +255,41 @@ def rate_state(
         detectable_rate(known, n, m, z=z),
         detectable_rate(known, np.inf, m, z=z),
     )
+
+
+def worse_state(
+    loss: ArrayLike, error: ArrayLike, rows: ArrayLike, *, z: ArrayLike, matters: ArrayLike
+) -> States:
+    """Tell whether a figure of performance is worse than it was out of sample.
+
+    Parameters
+    ----------
+    loss
+        By how much it is worse, negative where it is better; shape (...).
+    error
+        Standard error of the loss: of the figure and of the one out of sample together.
+    rows
+        Live rows that it is from.
+    z
+        See `z_threshold`; broadcasts with (...).
+    matters
+        From how much on somebody cares.
+
+    Returns
+    -------
+    States
+        `DRIFT` where it is worse, `OK`, or `FEW_ROWS`, also where it is not defined.
+
+    Examples
+    --------
+    >>> worse_state([0.1, 0.0, 0.1], [0.01, 0.002, 0.05], 900, z=4, matters=0.05).tolist()
+    [1, 0, -1]
+    """
+    lost, spread, reach = _floats(loss), _floats(error), _floats(z) + POWER_Z
+    enough = (_floats(rows) >= ENOUGH_ROWS) & np.isfinite(lost)
+    worse = (lost > _floats(z) * spread) & (lost > _floats(matters))
+    states = np.where(enough & (reach * spread <= _floats(matters)), State.OK, State.FEW_ROWS)
+    return np.asarray(np.where(enough & worse, State.DRIFT, states), dtype=np.int8)
 
 
 def _state(

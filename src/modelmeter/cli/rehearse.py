@@ -1,0 +1,241 @@
+"""`modelmeter rehearse`: which alerts would have fired, before anybody is paged."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from modelmeter.cli.generate import windows_of
+from modelmeter.cli.shared import ProfilePath, Trust, errors, output
+
+if TYPE_CHECKING:
+    from modelmeter.rehearsal.rehearse import OnProgress
+    from modelmeter.rehearsal.result import Episode, Rehearsal
+
+_SHOWN: Final = 3
+"""Features that are named in a line of the table."""
+
+_WIDE: Final = 120
+
+
+class Format(StrEnum):
+    """How the result is printed."""
+
+    table = "table"
+    json = "json"
+
+
+def rehearse(
+    profile: ProfilePath,
+    data: Annotated[
+        Path,
+        typer.Option(help="The history: .parquet or .csv, in any order.", show_default=False),
+    ],
+    time: Annotated[
+        str, typer.Option(help="Column with the time of each row; UTC where it has no zone.")
+    ],
+    model: Annotated[
+        str | None,
+        typer.Option(help="Model to ask, where the history holds no answers, as for `serve`."),
+    ] = None,
+    prediction: Annotated[
+        str | None, typer.Option(help="Column with what the model answered.")
+    ] = None,
+    score: Annotated[str | None, typer.Option(help="Column with its scores.")] = None,
+    target: Annotated[str | None, typer.Option(help="Column with what came true.")] = None,
+    label_time: Annotated[
+        str | None, typer.Option(help="Column with the time at which that became known.")
+    ] = None,
+    label_lag: Annotated[
+        str | None,
+        typer.Option(help="How long after the prediction it became known, such as 1d."),
+    ] = None,
+    window: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="How far back drift and performance look; may be given again. 24h by default."
+        ),
+    ] = None,
+    short_window: Annotated[
+        str, typer.Option(help="How far back to look for what breaks suddenly.")
+    ] = "1h",
+    step: Annotated[
+        str | None,
+        typer.Option(help="Time between evaluations. By default such that there are some 10,000."),
+    ] = None,
+    alarms_per_month: Annotated[
+        float, typer.Option(help="False alarms per month and model that you accept.")
+    ] = 1.0,
+    smallest_drift: Annotated[
+        float, typer.Option(help="PSI beyond sampling noise from which on drift matters.")
+    ] = 0.05,
+    smallest_rate: Annotated[
+        float, typer.Option(help="Change of a rate (missing, unseen, ...) that matters.")
+    ] = 0.02,
+    smallest_loss: Annotated[
+        float, typer.Option(help="Loss of ROC AUC or F1 that matters; errors: 5 times the share.")
+    ] = 0.02,
+    smallest_coverage: Annotated[
+        float, typer.Option(help="Share of predictions with a label before labels may alarm.")
+    ] = 0.5,
+    format: Annotated[  # noqa: A002 - the option's name
+        Format, typer.Option(help="For a person, or a program.")
+    ] = Format.table,
+    trust: Trust = None,
+) -> None:
+    """Replay history through the generated rules, and say which alerts would have fired."""
+    from modelmeter.generate.durations import parse_duration
+    from modelmeter.generate.settings import Settings
+    from modelmeter.profile.profile import Profile
+    from modelmeter.rehearsal.history import Columns
+    from modelmeter.rehearsal.rehearse import rehearse as run
+    from modelmeter.serving.load import load_model
+
+    lag = 0 if label_lag is None else parse_duration(label_lag, field="label_lag") / 1000
+    columns = Columns(
+        time=time,
+        prediction=prediction,
+        score=score,
+        target=target,
+        label_time=label_time,
+        label_lag=lag,
+    )
+    settings = Settings(
+        windows=windows_of(window or ["24h"], short_window),
+        alarms_per_month=alarms_per_month,
+        smallest_drift=smallest_drift,
+        smallest_rate=smallest_rate,
+        smallest_loss=smallest_loss,
+        smallest_coverage=smallest_coverage,
+    )
+    loaded_profile = Profile.load(profile)
+    asked = None if model is None else load_model(model, trusted=trust or ())
+    with _ending_well(), _bar() as on_progress:
+        found = run(
+            loaded_profile,
+            data,
+            columns,
+            model=asked,
+            settings=settings,
+            step=step,
+            on_progress=on_progress,
+        )
+    if format is Format.json:
+        output.out(json.dumps(found.document(), indent=1, ensure_ascii=False), highlight=False)
+    else:
+        _print(found)
+
+
+@contextmanager
+def _ending_well() -> Iterator[None]:
+    """Let a request to end be an exception, so that Prometheus and its folder go first."""
+
+    def end(*_: object) -> None:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _bar() -> Iterator[OnProgress]:
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    bar = Progress(
+        SpinnerColumn(),
+        BarColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=errors,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("starting", total=None)
+
+        def tell(what: str, done: int, of: int) -> None:
+            bar.update(task, description=f"{what} {done:,} of {of:,}", completed=done, total=of)
+
+        yield tell
+
+
+def _print(found: Rehearsal) -> None:
+    from rich.markup import escape
+
+    output.print(
+        f"{escape(found.model)} version {escape(found.version)}: {found.rows:,} rows and "
+        f"{found.labels:,} labels from {_day(found.start)} to {_day(found.end)} "
+        f"({found.months:.1f} months), every {_duration(found.step)}"
+    )
+    if found.invalid_labels:
+        output.print(f"{found.invalid_labels:,} values can be no label of this model")
+    # A log has no width of its own.
+    output.print(_table(found), width=None if output.is_terminal else _WIDE)
+    if silent := [name for name in found.rehearsed if not found.of(name)]:
+        output.print(f"silent: {', '.join(silent)}")
+    number = len(found.episodes)
+    output.print(
+        f"{number:,} alarms, {found.per_month(number):.1f} in a month; accepted are "
+        f"{found.alarms_per_month:g} false ones"
+    )
+    if advice := found.advice():
+        output.print(escape(advice), style="yellow")
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for name, why in found.not_rehearsed.items():
+        by_reason[why].append(name)
+    for why, alerts in by_reason.items():
+        output.print(f"[dim]not rehearsed, {escape(why)}: {', '.join(alerts)}[/]")
+
+
+def _table(found: Rehearsal) -> Any:
+    from rich.box import SIMPLE
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("alert", "alarms", "a month", "first", "last", "longest", "of what", box=SIMPLE)
+    for column in table.columns[:6]:
+        column.no_wrap = True
+    for column in table.columns[1:3]:
+        column.justify = "right"
+    for name in found.rehearsed:
+        if episodes := found.of(name):
+            table.add_row(
+                name,
+                f"{len(episodes):,}",
+                f"{found.per_month(len(episodes)):.1f}",
+                _day(episodes[0].began),
+                _day(episodes[-1].began),
+                _duration(max(one.seconds(found.end) for one in episodes)),
+                escape(_whats(episodes)),
+            )
+    return table
+
+
+def _whats(episodes: list[Episode]) -> str:
+    counted = Counter(one.what for one in episodes if one.what).most_common()
+    text = ", ".join(f"{what} {number}" for what, number in counted[:_SHOWN])
+    return f"{text} and {len(counted) - _SHOWN} more" if len(counted) > _SHOWN else text
+
+
+def _day(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"
+
+
+def _duration(seconds: float) -> str:
+    """Return a length of time in its two largest units."""
+    span = timedelta(seconds=round(seconds))
+    hours, minutes = divmod(span.seconds // 60, 60)
+    parts = [(span.days, "d"), (hours, "h"), (minutes, "min")]
+    shown = [f"{number} {unit}" for number, unit in parts if number][:2]
+    return " ".join(shown) or f"{span.seconds} s"
