@@ -68,11 +68,16 @@ def test_generate_writes_what_prometheus_runs(folder):
         "--drop", "comment", "--drop", "time", cwd=folder)  # fmt: skip
     result = run(
         "generate", "--profile", "g.profile.json", "--out", "deploy",
-        "--target", "localhost:5001", "--window", "5m", cwd=folder,
+        "--profile", "f.profile.json", "--target", "localhost:5001",
+        "--window", "5m", "--window", "1h", "--short-window", "1m", "--kubernetes", cwd=folder,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "prometheus.yml" in result.stdout
     assert "localhost:5001" in (folder / "deploy" / "prometheus.yml").read_text()
+    rules = (folder / "deploy" / "rules" / "modelmeter.rules.yml").read_text()
+    assert "For 'f' version '1', 'g' version '1'." in rules
+    assert all(f'window: "{window}"' in rules for window in ("1m", "5m", "1h"))
+    assert len(list((folder / "deploy" / "kubernetes").rglob("*-deployment.yaml"))) == 2
 
 
 def test_profile_measures_the_model(folder):
@@ -154,6 +159,10 @@ def test_a_database_that_is_away_is_one_line(folder, tmp_path):
         (("profile", "model.skops", "train.parquet", "--name", "m", "--bins", "1"), "bins must"),
         (("serve", "model.skops", "--profile", "no.json"), "no.json"),
         (("generate", "--profile", "train.parquet", "--out", "x"), "is no profile"),
+        (
+            ("generate", "--profile", "f.profile.json", "--out", "x", "--window", "1h"),
+            "--short-window (1h) must be shorter than 1h",
+        ),
         (("feedback", "no.csv", "--profile", "f.profile.json"), "there is no file"),
         (("feedback", "train.parquet", "--profile", "f.profile.json"), "'prediction_id'; it has"),
         (

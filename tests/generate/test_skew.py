@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelmeter import names
-from modelmeter.generate import series as recorded
+from modelmeter.generate import skew_series as recorded
 from modelmeter.generate.rules import recording_rules
 from modelmeter.generate.tasks import Tasks
 from real.rule_tests import Scenario, series

@@ -124,7 +124,8 @@ def until(condition, seconds=30.0):
 @contextmanager
 def served(app, **config):
     """Serve an application with a real uvicorn, in a thread; gives its port."""
-    server = uvicorn.Server(uvicorn.Config(app, port=free_port(), log_level="critical", **config))
+    config = {"port": free_port(), "log_level": "critical", **config}
+    server = uvicorn.Server(uvicorn.Config(app, **config))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

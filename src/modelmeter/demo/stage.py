@@ -137,6 +137,8 @@ def set_up(
             windows=(window,),
             scrape_interval=format_duration(pace.scrape),
             evaluation_interval=format_duration(pace.scrape),
+            # One that happens to run here is not to be told of the demo.
+            alertmanagers=(),
         )
         local = f"http://127.0.0.1:{port}"
         program = prometheus.installed()

@@ -13,9 +13,10 @@ TESTS: Final = Series(
     "model:tests",
     (),
     "tests",
-    "(features + outputs) · windows that drift is judged over + 2 · checks · windows",
+    "(features + outputs + 3 with performance) · windows that drift is judged over + 2 · checks · "
+    "windows",
     "How many questions are asked of a model, each of which may alarm falsely; a rate may rise or "
-    "fall, which is two.",
+    "fall, which is two. Performance is realised, estimated and calibrated.",
 )
 Z_THRESHOLD: Final = Series(
     "model:z_threshold",

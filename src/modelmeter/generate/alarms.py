@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from modelmeter import names
-from modelmeter.generate import alarm_series, series
+from modelmeter.generate import alarm_series, judgement_series, series
+from modelmeter.generate.performance_alarms import QUESTIONS
 from modelmeter.generate.promql import Labels, at_least, many_to_one, selector, sum_by
 from modelmeter.generate.rulefile import Rule
 from modelmeter.generate.timing import Timing
@@ -80,8 +81,11 @@ def _thresholds(
     """From which z on a difference is no chance, given how often chance is asked."""
     features, checks = (f"count by ({labels.model()}) ({one})" for one in (_M, _NORMAL))
     tests = alarm_series.TESTS.name
+    known = f"count by ({labels.model()}) ({judgement_series.HEADLINE.name})"
+    of_performance = f"({QUESTIONS * judged} * {known} or on ({labels.model()}) 0 * {features})"
     yield alarm_series.TESTS.rule(
-        f"{judged} * {features}\n+ on ({labels.model()})\n{2 * len(looks)} * {checks}"
+        f"{judged} * {features}\n+ on ({labels.model()})\n{2 * len(looks)} * {checks}\n"
+        f"+ on ({labels.model()})\n{of_performance}"
     )
     for i, (window, number) in enumerate(looks.items()):
         share = budget.alarms_per_month / number

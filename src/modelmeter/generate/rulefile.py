@@ -6,12 +6,15 @@ import json
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from modelmeter.generate.durations import format_duration
 
 SCHEMA_VERSION = 1
 """Of the generated files. Raise it when a recorded series changes its name or meaning."""
+
+_PLAIN: Final = ("record", "alert", "for")
+"""Fields that need no quotation marks."""
 
 
 class Entry(Protocol):
@@ -50,6 +53,42 @@ class Rule:
         """Return the YAML fields in the order in which they are written."""
         fields: dict[str, str | Mapping[str, str]] = {"record": self.record, "expr": self.expr}
         return {**fields, "labels": dict(self.labels)} if self.labels else fields
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alerting rule.
+
+    Parameters
+    ----------
+    alert
+        The label ``alertname``.
+    expr
+        PromQL; there is an alert for every series that it returns.
+    hold
+        Milliseconds for which it must return one without a break; 0 for none.
+    labels
+        Labels added to those of the series; templates of Prometheus.
+    annotations
+        What people read; templates of Prometheus.
+    comment
+        Why it is as it is, for the reader of the file.
+    """
+
+    alert: str
+    expr: str
+    hold: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    comment: str = ""
+
+    def fields(self) -> dict[str, str | Mapping[str, str]]:
+        """Return the YAML fields in the order in which they are written."""
+        found: dict[str, str | Mapping[str, str]] = {"alert": self.alert, "expr": self.expr}
+        if self.hold:
+            found["for"] = format_duration(self.hold)
+        texts = {"labels": dict(self.labels), "annotations": dict(self.annotations)}
+        return {**found, **{name: value for name, value in texts.items() if value}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +149,26 @@ def _rule(rule: Entry) -> Iterator[str]:
     marker = "- "
     for key, value in rule.fields().items():
         start = f"      {marker}{key}:"
-        if not isinstance(value, str):
-            yield start
-            yield from (f"          {name}: {quote(text)}" for name, text in value.items())
-        elif "\n" in value or '"' in value:
-            yield f"{start} |-"
-            yield from (f"          {line}".rstrip() for line in value.split("\n"))
+        if isinstance(value, str):
+            yield from _scalar(start, value, 10, plain=key in _PLAIN)
         else:
-            yield f"{start} {value if key == 'record' else quote(value)}"
+            yield start
+            for name, text in value.items():
+                # In labels a block would change what it cannot hold, such as a final line break.
+                if key == "labels":
+                    yield f"          {name}: {quote(text)}"
+                else:
+                    yield from _scalar(f"          {name}:", text, 12)
         marker = "  "
+
+
+def _scalar(start: str, value: str, indent: int, *, plain: bool = False) -> Iterator[str]:
+    """Write a text as a block where quotes would make it hard to read."""
+    if "\n" in value or '"' in value:
+        yield f"{start} |-"
+        yield from (f"{' ' * indent}{line}".rstrip() for line in value.split("\n"))
+    else:
+        yield f"{start} {value if plain else quote(value)}"
 
 
 def _comment(text: str, indent: str) -> Iterator[str]:

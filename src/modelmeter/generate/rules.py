@@ -22,6 +22,7 @@ from modelmeter._errors import ConfigurationError
 from modelmeter.generate import series
 from modelmeter.generate.alarms import alarm_rules
 from modelmeter.generate.performance import performance_rules
+from modelmeter.generate.performance_alarms import performance_alarm_rules
 from modelmeter.generate.promql import (
     Labels,
     at_least,
@@ -33,15 +34,18 @@ from modelmeter.generate.promql import (
 )
 from modelmeter.generate.quality import quality_rules
 from modelmeter.generate.rulefile import Group, Rule
+from modelmeter.generate.service_levels import ServiceLevels, service_rules
 from modelmeter.generate.skew import skew_rules
 from modelmeter.generate.tasks import MAX_POSITIONS, Tasks
 from modelmeter.generate.timing import (
     DEFAULT_SCRAPE_INTERVAL,
     DEFAULT_WINDOWS,
+    LOOKBACK,
     Timing,
     plan_timing,
 )
 from modelmeter.generate.traffic import traffic_rules
+from modelmeter.generate.usual import call_rules, usual_rules
 from modelmeter.stats.budget import AlarmBudget
 from modelmeter.stats.drift import PSEUDO_ROWS, REFERENCE_PSEUDO_ROWS
 
@@ -69,6 +73,15 @@ _PERFORMANCE_COMMENT = (
     "errors (z). Cost grows with classes squared or score bins, x segments x windows."
 )
 
+_JUDGEMENT_COMMENT = (
+    "What alerts compare with: requests that failed or were slow, how often models are asked, and "
+    "whether performance is worse than in training."
+)
+_USUAL_COMMENT = (
+    "What is usual, learnt from the past: traffic at this hour, how long values stay the same, how "
+    "long labels keep one waiting. It looks days back, and rarely changes."
+)
+
 
 def recording_rules(
     *,
@@ -80,6 +93,9 @@ def recording_rules(
     keep_labels: Sequence[str] = (),
     job: str | None = None,
     budget: AlarmBudget | None = None,
+    levels: ServiceLevels | None = None,
+    smallest_loss: float = 0.02,
+    lookback: int = LOOKBACK,
 ) -> list[Group]:
     """Make the recording rules for any number of models.
 
@@ -88,7 +104,7 @@ def recording_rules(
     windows
         How far back statistics look, as Prometheus durations. The shortest reads the
         counters; those that are a multiple of it are added up from what it recorded.
-    scrape_interval, evaluation_interval
+    scrape_interval, evaluation_interval, lookback
         See `plan_timing`.
     positions
         Largest number of ordered bins of any feature or output (``Profile.
@@ -105,6 +121,10 @@ def recording_rules(
     budget
         What somebody is willing to be woken for; by default one false alarm per month and
         model.
+    levels
+        What callers are promised.
+    smallest_loss
+        See `Settings`.
 
     Returns
     -------
@@ -117,7 +137,10 @@ def recording_rules(
         A setting that cannot work; the message names it.
     """
     timing = plan_timing(
-        windows, scrape_interval=scrape_interval, evaluation_interval=evaluation_interval
+        windows,
+        scrape_interval=scrape_interval,
+        evaluation_interval=evaluation_interval,
+        lookback=lookback,
     )
     if not 0 <= positions <= MAX_POSITIONS:
         raise ConfigurationError(f"positions must be 0 to {MAX_POSITIONS}, not {positions!r}")
@@ -130,15 +153,24 @@ def recording_rules(
         *quality_rules(labels, timing),
         *alarm_rules(labels, timing, budget or AlarmBudget()),
     )
-    performance = (*performance_rules(labels, timing, tasks or Tasks()),)
+    performance = (*performance_rules(labels, timing, tasks := tasks or Tasks()),)
     traffic = (*traffic_rules(labels, timing, job), *skew_rules(labels, timing))
+    judgement = (
+        *service_rules(labels, timing, job, levels or ServiceLevels()),
+        *call_rules(labels, timing),
+        *performance_alarm_rules(labels, timing, tasks, smallest_loss),
+    )
     groups = (
         ("modelmeter_drift", drift, _DRIFT_COMMENT),
         ("modelmeter_performance", performance, _PERFORMANCE_COMMENT),
         ("modelmeter_traffic", traffic, _TRAFFIC_COMMENT),
+        ("modelmeter_judgement", judgement, _JUDGEMENT_COMMENT),
     )
     interval = timing.evaluation_interval
-    return [Group(name, interval, rules, comment) for name, rules, comment in groups if rules]
+    # Twice in the time after which Prometheus takes a recorded series for gone.
+    usual = Group("modelmeter_usual", LOOKBACK // 2, (*usual_rules(labels),), _USUAL_COMMENT)
+    found = [Group(name, interval, rules, comment) for name, rules, comment in groups if rules]
+    return [*found, usual]
 
 
 def check_labels(keep: Sequence[str]) -> tuple[str, ...]:

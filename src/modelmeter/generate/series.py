@@ -1,7 +1,8 @@
 """Every series that the recording rules write: the only place where such a name is spelt.
 
 Those that judge are in `alarm_series`, those of labels and performance in `label_series`,
-`count_series` and `performance_series`.
+`count_series` and `performance_series`, those of skew in `skew_series`,
+what alerts compare with in `judgement_series`.
 
 ``docs/rules.md`` and the comments in the generated rules come from this table.
 """
@@ -11,10 +12,24 @@ from __future__ import annotations
 from typing import Final
 
 from modelmeter import names
-from modelmeter.generate import alarm_series, count_series, label_series, performance_series
+from modelmeter.generate import (
+    alarm_series,
+    count_series,
+    judgement_series,
+    label_series,
+    performance_series,
+    skew_series,
+)
 from modelmeter.generate.recorded import Series
 
-_PARTS: Final = (alarm_series, label_series, count_series, performance_series)
+_PARTS: Final = (
+    skew_series,
+    alarm_series,
+    label_series,
+    count_series,
+    performance_series,
+    judgement_series,
+)
 
 LEVELS: Final = {
     "model_bin": names.FEATURE_BIN.labels,
@@ -24,6 +39,7 @@ LEVELS: Final = {
     **label_series.LEVELS,
     **count_series.LEVELS,
     **performance_series.LEVELS,
+    **judgement_series.LEVELS,
 }
 """Labels by level; what there is one series of."""
 
@@ -273,31 +289,6 @@ REQUEST_SECONDS: Final = Series(
     "seconds",
     "histogram_quantile",
     "Time to answer a request: median, 95th and 99th percentile.",
-)
-
-CANARY_DIFFERENT: Final = Series(
-    "model:canary_different_rows",
-    (),
-    "rows",
-    "max over replicas of different + failed",
-    "Rows kept from training that a replica answered in another way at its start than the model "
-    "did when the profile was built: a changed library, type or preprocessing step.",
-)
-LIBRARY_MISMATCH: Final = Series(
-    "model:library_mismatch",
-    ("library",),
-    "0 to 3",
-    "max over replicas",
-    "How far a library differs from the one that trained the model: 0 not, 1 in the patch, 2 in "
-    "the minor, 3 in the major version.",
-)
-SCHEMA_MISMATCH: Final = Series(
-    "model_feature:schema_mismatch_ratio",
-    _CHECK,
-    "share",
-    "comparisons that found it / comparisons",
-    "How often the columns served were not those of training: a feature missing or of another "
-    "dtype, or (without a feature) columns extra or reordered.",
 )
 
 ALL: Final[tuple[Series, ...]] = (

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Final
 
 from modelmeter._errors import ConfigurationError
+from modelmeter.generate.hosts import check_host
+from modelmeter.generate.notify import Notify
 from modelmeter.generate.rules import check_labels
+from modelmeter.generate.service_levels import ServiceLevels
 from modelmeter.generate.timing import (
     DEFAULT_SCRAPE_INTERVAL,
     DEFAULT_WINDOWS,
@@ -16,8 +19,9 @@ from modelmeter.generate.timing import (
 )
 from modelmeter.stats.budget import AlarmBudget
 
-_TARGET: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s/:@?#\[\]]+)(:([0-9]{1,5}))?")
-_LISTS: Final = ("targets", "windows", "keep_labels")
+_LISTS: Final = ("targets", "windows", "keep_labels", "alertmanagers")
+_OPTIONAL: Final = ("token_file", "image")
+_SECRET: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +49,36 @@ class Settings:
         itself never stands in a generated file.
     keep_labels
         Further labels that recorded series keep, such as ``cluster``.
+    alertmanagers
+        Where Alertmanagers listen, each ``host:port``, as Prometheus sees them; none to send
+        alerts nowhere.
+    notify
+        Whom Alertmanager tells of what; by default nobody, and alerts are to be seen in its
+        own pages.
+    image
+        Of the model's service, such as ``registry.example/flight-delay:3``; the Compose file
+        runs it, and so does the Deployment. None to leave it out of the Compose file.
+    kubernetes
+        Whether manifests for Kubernetes are wanted too.
+    store_secret
+        Name of a Secret whose ``url`` says which PostgreSQL holds the labels; with it a
+        Deployment may have several replicas. None for a file of its own.
     alarms_per_month, smallest_drift, smallest_rate
         See `AlarmBudget`: false alarms per month and model that are accepted, and how large a
         drift (PSI beyond noise) and a change of a rate matter.
+    smallest_loss
+        How many points of a score (ROC AUC, F1) a model must lose to matter, a share; the mean
+        error of a regression must grow by five times this share.
+    smallest_coverage
+        Share of the predictions, at the age at which most have one, that must have a label
+        before labels say that a model is worse.
+    availability, latency, latency_seconds
+        See `ServiceLevels`: shares of the requests that must not fail, and that must be answered
+        within so many seconds.
+    grafana_url
+        Where people find Grafana, for links in alerts.
+    runbook_url
+        Where people find ``docs/runbook.md``, for links in alerts.
 
     Raises
     ------
@@ -64,9 +95,21 @@ class Settings:
     scheme: str = "http"
     token_file: str | None = None
     keep_labels: tuple[str, ...] = ()
+    alertmanagers: tuple[str, ...] = ("localhost:9093",)
+    notify: Notify = field(default_factory=Notify)
+    image: str | None = None
+    kubernetes: bool = False
+    store_secret: str | None = None
     alarms_per_month: float = 1.0
     smallest_drift: float = 0.05
     smallest_rate: float = 0.02
+    smallest_loss: float = 0.02
+    smallest_coverage: float = 0.5
+    availability: float = 0.99
+    latency: float = 0.95
+    latency_seconds: float = 0.5
+    grafana_url: str = "http://localhost:3000"
+    runbook_url: str = "docs/runbook.md"
 
     def __post_init__(self) -> None:
         for name in _LISTS:
@@ -74,17 +117,38 @@ class Settings:
             if isinstance(value, str):
                 raise ConfigurationError(f"{name} must be a list, not the text {value!r}")
             object.__setattr__(self, name, tuple(value))
-        self._check_targets()
-        for name in ("job", "metrics_path", "token_file"):
+        if not self.targets:
+            raise ConfigurationError("targets must name at least one 'host:port'")
+        self._check_hosts("targets", " (see scheme and metrics_path)")
+        self._check_hosts("alertmanagers")
+        if not isinstance(self.notify, Notify):
+            raise ConfigurationError(
+                f"notify must be what Notify.load('notify.toml') gives, not {self.notify!r}"
+            )
+        if self.notify.channels and not self.alertmanagers:
+            raise ConfigurationError("notify tells nobody anything without alertmanagers")
+        for name in ("job", "metrics_path", "token_file", "image"):
             value = getattr(self, name)
-            if value is not None or name != "token_file":
+            if value is not None or name not in _OPTIONAL:
                 _check_text(name, value)
+        if self.image is not None and " " in self.image:
+            raise ConfigurationError(f"image must be a name without spaces, not {self.image!r}")
+        if self.store_secret is not None and not _SECRET.fullmatch(self.store_secret):
+            raise ConfigurationError(
+                "store_secret must be the name of a Secret (a-z, 0-9, '-', '.'), "
+                f"not {self.store_secret!r}"
+            )
         if not self.metrics_path.startswith("/"):
             raise ConfigurationError(f"metrics_path must start with '/', not {self.metrics_path!r}")
         if self.scheme not in ("http", "https"):
             raise ConfigurationError(f"scheme must be 'http' or 'https', not {self.scheme!r}")
         check_labels(self.keep_labels)
-        _ = self.timing, self.budget
+        for name in ("smallest_loss", "smallest_coverage"):
+            _check_share(name, getattr(self, name))
+        for name in ("grafana_url", "runbook_url"):
+            _check_address(name, getattr(self, name))
+        object.__setattr__(self, "grafana_url", self.grafana_url.rstrip("/"))
+        _ = self.timing, self.budget, self.levels
 
     @property
     def budget(self) -> AlarmBudget:
@@ -100,6 +164,15 @@ class Settings:
             raise ConfigurationError(text.replace("rate_difference", "smallest_rate")) from None
 
     @property
+    def levels(self) -> ServiceLevels:
+        """What callers are promised."""
+        return ServiceLevels(
+            availability=self.availability,
+            latency=self.latency,
+            latency_seconds=self.latency_seconds,
+        )
+
+    @property
     def timing(self) -> Timing:
         """Windows and intervals, checked against each other."""
         return plan_timing(
@@ -108,23 +181,31 @@ class Settings:
             evaluation_interval=self.evaluation_interval,
         )
 
-    def _check_targets(self) -> None:
-        if not self.targets:
-            raise ConfigurationError("targets must name at least one 'host:port'")
-        for target in self.targets:
-            match = _TARGET.fullmatch(target) if isinstance(target, str) else None
-            if not match or int(match[3] or 1) not in range(1, 65536):
-                raise ConfigurationError(
-                    "targets must be 'host:port' without scheme or path (see scheme and "
-                    f"metrics_path), not {target!r}"
-                )
-        if len(set(self.targets)) < len(self.targets):
-            raise ConfigurationError(f"targets must all differ: {list(self.targets)!r}")
+    def _check_hosts(self, name: str, hint: str = "") -> None:
+        hosts = getattr(self, name)
+        for host in hosts:
+            check_host(host, field=name, hint=hint)
+        if len(set(hosts)) < len(hosts):
+            raise ConfigurationError(f"{name} must all differ: {list(hosts)!r}")
 
 
 def _check_text(name: str, value: object) -> None:
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
         raise ConfigurationError(f"{name} must be a printable text, not {value!r}")
+
+
+def _check_share(name: str, value: object) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1:
+        raise ConfigurationError(f"{name} must be a share above 0 and below 1, not {value!r}")
+
+
+def _check_address(name: str, value: object) -> None:
+    """Refuse what would not be a link, or not the same after templates are filled in."""
+    if not isinstance(value, str) or not re.fullmatch(r"[!-z|~]+", value) or '"' in value:
+        raise ConfigurationError(
+            f"{name} must be an address such as 'https://grafana.example.com', without spaces, "
+            f"quotes and braces, not {value!r}"
+        )
 
 
 NAMES: Final = tuple(field.name for field in fields(Settings))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelmeter import names
-from modelmeter.generate import series
+from modelmeter.generate import skew_series as series
 from modelmeter.generate.promql import Labels, many_to_one, selector, sum_by
 from modelmeter.generate.rulefile import Rule
 from modelmeter.generate.timing import Timing

@@ -3,34 +3,51 @@
 ::
 
     out/
-      prometheus.yml              what is scraped, which rules are read
-      rules/modelmeter.rules.yml  recording rules: drift, data quality, performance, traffic
+      prometheus.yml                     what is scraped, which rules are read
+      rules/modelmeter.rules.yml         recording rules: drift, data quality, performance, traffic
+      rules/modelmeter-alerts.rules.yml  alert rules
+      alertmanager.yml                   who is told of which alerts; templates/, in which words
+      grafana/                           dashboards, and where Grafana finds them and its data
+      compose.yml                        what runs all of it, see `compose`
+      kubernetes/                        the same for a cluster, see `kubernetes`
 
-`files` makes the texts, `generate` writes them; a further part of the stack (alerts,
-dashboards, Compose) is one more entry in `files`.
+`files` makes the texts, `generate` writes them; a further part of the stack is one more entry
+in `files`.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 from modelmeter._errors import ConfigurationError
+from modelmeter.generate.alertmanager import alertmanager_files
+from modelmeter.generate.alerts.rules import alert_rules
+from modelmeter.generate.compose import (
+    COMPOSE_FILE,
+    PROFILE_FILE,
+    PROMETHEUS_INSIDE_FILE,
+    compose_file,
+    inside,
+)
 from modelmeter.generate.dashboards import dashboards
 from modelmeter.generate.durations import format_duration
+from modelmeter.generate.kubernetes import manifests
 from modelmeter.generate.provisioning import provisioning
 from modelmeter.generate.rulefile import header, quote, render
 from modelmeter.generate.rules import recording_rules
 from modelmeter.generate.settings import NAMES, Settings
 from modelmeter.generate.tasks import Tasks
+from modelmeter.profile.json import file_text
 from modelmeter.profile.profile import Profile
 
 PROMETHEUS_FILE: Final = "prometheus.yml"
 RULES_FILE: Final = "rules/modelmeter.rules.yml"
+ALERTS_FILE: Final = "rules/modelmeter-alerts.rules.yml"
 
 
 def generate(
@@ -40,7 +57,7 @@ def generate(
     settings: Settings | None = None,
     **options: Any,
 ) -> list[Path]:
-    """Write what Prometheus needs to monitor models.
+    """Write everything that is to run around models.
 
     Parameters
     ----------
@@ -50,7 +67,7 @@ def generate(
         Directory to write to, made when it is not there; files of the same name are
         replaced in one step, others left alone.
     settings
-        How to scrape and how far back to look.
+        How to scrape, how far back to look, and what is to be told to whom.
     **options
         Instead of `settings`: its fields by name.
 
@@ -78,7 +95,7 @@ def generate(
     texts = files(profiles, settings or Settings(**options))
     out = Path(out_dir)
     try:
-        return [_write(out / name, text) for name, text in texts.items()]
+        return [_write(out, name, text) for name, text in texts.items()]
     except OSError as error:
         raise ConfigurationError(f"cannot write to out_dir {str(out)!r}: {error}") from error
 
@@ -115,13 +132,37 @@ def files(profiles: Profile | Iterable[Profile], settings: Settings) -> dict[str
         keep_labels=settings.keep_labels,
         job=settings.job,
         budget=settings.budget,
+        levels=settings.levels,
+        smallest_loss=settings.smallest_loss,
     )
-    return {
+    texts = {
         PROMETHEUS_FILE: start + _prometheus(settings),
         RULES_FILE: start + render(rules),
+        ALERTS_FILE: start + render(alert_rules(several, settings)),
+        **(alertmanager_files(settings, start) if settings.alertmanagers else {}),
         **dashboards(several, settings),
         **provisioning(settings),
     }
+    texts |= _compose(several, settings, texts, start)
+    if settings.kubernetes:
+        texts |= manifests(several, settings, texts, start)
+    return texts
+
+
+def _compose(
+    profiles: tuple[Profile, ...], settings: Settings, texts: Mapping[str, str], start: str
+) -> dict[str, str]:
+    """Make the Compose file, and what only the containers in it read."""
+    found = {PROMETHEUS_INSIDE_FILE: start + _prometheus(inside(settings))}
+    if settings.image is not None:
+        if len(profiles) > 1:
+            raise ConfigurationError(
+                f"image is that of one service, and there are {len(profiles)} profiles: leave it "
+                "out, and name the targets of the services"
+            )
+        found[PROFILE_FILE] = file_text(profiles[0])
+    found[COMPOSE_FILE] = start + compose_file(settings, {**texts, **found})
+    return found
 
 
 def _prometheus(settings: Settings) -> str:
@@ -132,9 +173,9 @@ def _prometheus(settings: Settings) -> str:
         f"  evaluation_interval: {format_duration(timing.evaluation_interval)}",
         "",
         "rule_files:",
-        # Alerts will lie beside the recording rules.
         f"  - {quote('rules/*.rules.yml')}",
         "",
+        *_alerting(settings),
         "scrape_configs:",
         f"  - job_name: {quote(settings.job)}",
         f"    scheme: {settings.scheme}",
@@ -152,9 +193,29 @@ def _prometheus(settings: Settings) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _write(path: Path, text: str) -> Path:
+def _alerting(settings: Settings) -> list[str]:
+    """Say where alerts are sent; every one of several Alertmanagers must hear of them."""
+    if not settings.alertmanagers:
+        return []
+    return [
+        "alerting:",
+        "  alertmanagers:",
+        "    - static_configs:",
+        "        - targets:",
+        *(f"            - {quote(host)}" for host in settings.alertmanagers),
+        "",
+    ]
+
+
+def _write(out: Path, name: str, text: str) -> Path:
     """Write a file in one step: Prometheus may be reading it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = out / name
+    out.mkdir(parents=True, exist_ok=True)
+    for folder in reversed([parent for parent in path.parents if out in parent.parents]):
+        if not folder.exists():
+            folder.mkdir()
+            # As for files: a container's user is yet another one.
+            folder.chmod(0o755)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:

@@ -72,7 +72,11 @@ class Timing:
 
 
 def plan_timing(
-    windows: Sequence[str], *, scrape_interval: str, evaluation_interval: str | None
+    windows: Sequence[str],
+    *,
+    scrape_interval: str,
+    evaluation_interval: str | None,
+    lookback: int = LOOKBACK,
 ) -> Timing:
     """Check intervals and windows against each other.
 
@@ -85,6 +89,9 @@ def plan_timing(
     evaluation_interval
         A Prometheus duration, at most half the shortest window and five minutes; by
         default a minute, or less for windows under ten minutes.
+    lookback
+        Instead of five minutes, for a Prometheus that is told another
+        ``--query.lookback-delta``; in milliseconds.
 
     Returns
     -------
@@ -119,10 +126,10 @@ def plan_timing(
             f"evaluation_interval must be at most half the shortest window ({text}): "
             f"{evaluation_interval!r}"
         )
-    if evaluation > LOOKBACK:
+    if evaluation > lookback:
         raise ConfigurationError(
-            "evaluation_interval must be at most 5m, after which Prometheus takes a recorded "
-            f"series for gone: {evaluation_interval!r}"
+            f"evaluation_interval must be at most {format_duration(lookback)}, after which "
+            f"Prometheus takes a recorded series for gone: {evaluation_interval!r}"
         )
     return Timing(_build_up(lengths, evaluation), scrape, evaluation)
 

@@ -74,7 +74,10 @@ def overview(models: Sequence[str], settings: Settings) -> Board:
 
 
 def _numbers(scope: Scope) -> tuple[Panel, ...]:
-    alerts = selector("ALERTS", 'alertstate="firing"', *scope.models)
+    firing = 'alertstate="firing"'
+    alerts = selector("ALERTS", firing, *scope.models)
+    # Alerts about a service have no model.
+    services = scope.process("ALERTS", firing, 'alertname=~"Model.+"', 'model=""')
     return (
         Panel(
             key="models",
@@ -89,8 +92,9 @@ def _numbers(scope: Scope) -> tuple[Panel, ...]:
         Panel(
             key="alerts",
             title="Alerts firing",
-            description="How many alerts about these models fire right now.",
-            queries=(Query(expr=f"count({alerts}) or vector(0)"),),
+            description="How many alerts about these models, and about services as a whole, fire "
+            "right now.",
+            queries=(Query(expr=f"count({alerts} or {services}) or vector(0)"),),
             quantity=look.PROBLEMS,
             kind="number",
             width=6,

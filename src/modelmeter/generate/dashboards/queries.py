@@ -13,6 +13,7 @@ from typing import Final
 
 from modelmeter import names
 from modelmeter.generate import performance_series
+from modelmeter.generate.performance_alarms import HEADLINES
 from modelmeter.generate.promql import selector
 from modelmeter.generate.recorded import Series
 from modelmeter.names import Metric
@@ -27,9 +28,6 @@ PER_SECOND: Final = "$__rate_interval"
 
 TOP: Final = 20
 """Features in a ranking."""
-
-HEADLINES: Final = ("roc_auc", "macro_f1", "mae")
-"""Figures that stand for a model in the overview: the first of them that it has."""
 
 _PLAIN: Final = re.compile(r"[\w /:,=@%-]")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelmeter.generate import series
+from modelmeter.generate import skew_series as series
 from modelmeter.generate.dashboards import look
 from modelmeter.generate.dashboards.queries import Scope
 from modelmeter.generate.dashboards.spec import Panel, Query, Row
