@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from rich.console import Console
 
 from modelmeter.cli.generate import windows_of
 from modelmeter.cli.shared import ProfilePath, Trust, errors, output
@@ -25,6 +27,8 @@ _SHOWN: Final = 3
 """Features that are named in a line of the table."""
 
 _WIDE: Final = 120
+_ROOMY: Final = 100
+"""Columns of a log, and from how many on there is room for the last time too."""
 
 
 class Format(StrEnum):
@@ -173,41 +177,49 @@ def _bar() -> Iterator[OnProgress]:
 def _print(found: Rehearsal) -> None:
     from rich.markup import escape
 
-    output.print(
+    console = _console()
+    console.print(
         f"{escape(found.model)} version {escape(found.version)}: {found.rows:,} rows and "
         f"{found.labels:,} labels from {_day(found.start)} to {_day(found.end)} "
         f"({found.months:.1f} months), every {_duration(found.step)}"
     )
     if found.invalid_labels:
-        output.print(f"{found.invalid_labels:,} values can be no label of this model")
-    # A log has no width of its own.
-    output.print(_table(found), width=None if output.is_terminal else _WIDE)
+        console.print(f"{found.invalid_labels:,} values can be no label of this model")
+    console.print(_table(found, wide=console.width >= _ROOMY))
     if silent := [name for name in found.rehearsed if not found.of(name)]:
-        output.print(f"silent: {', '.join(silent)}")
+        console.print(f"silent: {', '.join(silent)}")
     number = len(found.episodes)
-    output.print(
+    console.print(
         f"{number:,} alarms, {found.per_month(number):.1f} in a month; accepted are "
         f"{found.alarms_per_month:g} false ones"
     )
     if advice := found.advice():
-        output.print(escape(advice), style="yellow")
+        console.print(escape(advice), style="yellow")
     by_reason: dict[str, list[str]] = defaultdict(list)
     for name, why in found.not_rehearsed.items():
         by_reason[why].append(name)
     for why, alerts in by_reason.items():
-        output.print(f"[dim]not rehearsed, {escape(why)}: {', '.join(alerts)}[/]")
+        console.print(f"[dim]not rehearsed, {escape(why)}: {', '.join(alerts)}[/]")
 
 
-def _table(found: Rehearsal) -> Any:
-    from rich.box import SIMPLE
+def _console() -> Console:
+    """Return where the result is printed: a log or a pipe has no width of its own."""
+    if output.is_terminal or "COLUMNS" in os.environ:
+        return output
+    return Console(width=_WIDE, highlight=False)
+
+
+def _table(found: Rehearsal, *, wide: bool) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("alert", "alarms", "a month", "first", "last", "longest", "of what", box=SIMPLE)
-    for column in table.columns[:6]:
-        column.no_wrap = True
-    for column in table.columns[1:3]:
-        column.justify = "right"
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("alert", no_wrap=True)
+    for title in ("alarms", "a month"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for title in ("first", "last", "longest") if wide else ("first", "longest"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("of what", overflow="fold")
     for name in found.rehearsed:
         if episodes := found.of(name):
             table.add_row(
@@ -215,7 +227,7 @@ def _table(found: Rehearsal) -> Any:
                 f"{len(episodes):,}",
                 f"{found.per_month(len(episodes)):.1f}",
                 _day(episodes[0].began),
-                _day(episodes[-1].began),
+                *([_day(episodes[-1].began)] if wide else []),
                 _duration(max(one.seconds(found.end) for one in episodes)),
                 escape(_whats(episodes)),
             )

@@ -12,8 +12,13 @@ from modelmeter.generate.durations import format_duration, parse_duration
 DEFAULT_WINDOWS: Final = ("1h", "24h")
 DEFAULT_SCRAPE_INTERVAL: Final = "15s"
 
+BATCH: Final = "batch"
+"""The window of what a scoring job pushed: its last batch."""
+
 LOOKBACK: Final = parse_duration("5m", field="lookback")
 """How long Prometheus shows the last sample of a series: the longest evaluation interval."""
+
+_MONTH: Final = parse_duration("30d", field="month")
 
 _INTERVALS: Final = tuple(
     parse_duration(text, field="interval")
@@ -50,11 +55,25 @@ class Timing:
         From short to long.
     scrape_interval, evaluation_interval
         Between two scrapes of a target, and between two evaluations of a rule.
+    batch_every
+        Between two batches; None where there are none.
     """
 
     windows: tuple[Window, ...]
     scrape_interval: int
     evaluation_interval: int
+    batch_every: int | None = None
+
+    @property
+    def batches_per_month(self) -> float | None:
+        """How many batches are scored in a month of thirty days; None where there are none."""
+        return None if self.batch_every is None else _MONTH / self.batch_every
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """Windows that drift and performance are judged over: all but the shortest of several."""
+        windows = tuple(one.text for one in self.windows[1:] or self.windows)
+        return windows if self.batch_every is None else (*windows, BATCH)
 
     @property
     def signal_window(self) -> str:
@@ -77,6 +96,7 @@ def plan_timing(
     scrape_interval: str,
     evaluation_interval: str | None,
     lookback: int = LOOKBACK,
+    batch_every: str | None = None,
 ) -> Timing:
     """Check intervals and windows against each other.
 
@@ -92,6 +112,9 @@ def plan_timing(
     lookback
         Instead of five minutes, for a Prometheus that is told another
         ``--query.lookback-delta``; in milliseconds.
+    batch_every
+        Time between two batches, at least twice the other two intervals, so that none is
+        missed; None where there are none.
 
     Returns
     -------
@@ -131,7 +154,16 @@ def plan_timing(
             f"evaluation_interval must be at most {format_duration(lookback)}, after which "
             f"Prometheus takes a recorded series for gone: {evaluation_interval!r}"
         )
-    return Timing(_build_up(lengths, evaluation), scrape, evaluation)
+    every = None
+    if batch_every is not None:
+        every = parse_duration(batch_every, field="batch_every")
+        if every < 2 * max(scrape, evaluation):
+            raise ConfigurationError(
+                "batch_every must be at least twice scrape_interval "
+                f"({format_duration(scrape)}) and evaluation_interval "
+                f"({format_duration(evaluation)}), so that no batch is missed: {batch_every!r}"
+            )
+    return Timing(_build_up(lengths, evaluation), scrape, evaluation, every)
 
 
 def _fitting_interval(shortest: int) -> int:

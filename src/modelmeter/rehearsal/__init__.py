@@ -1,0 +1,1 @@
+"""What alerts would have fired: history replayed through the generated rules."""
