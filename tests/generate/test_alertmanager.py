@@ -20,7 +20,8 @@ from modelmeter.generate.settings import Settings
 from modelmeter.generate.stack import files, generate
 from real.alertmanager import Alertmanager, amtool
 from real.inbox import Inbox, Mailbox
-from real.prometheus import promtool, wait_for
+from real.prometheus import promtool
+from real.server import wait_for
 
 EMAIL = {
     "to": ["ml-team@example.com", "Boss <boss@example.com>"],

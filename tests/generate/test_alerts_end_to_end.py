@@ -20,7 +20,8 @@ from modelmeter.generate.notify import Notify
 from modelmeter.generate.stack import generate
 from real.alertmanager import Alertmanager
 from real.inbox import Inbox
-from real.prometheus import Prometheus, free_port, wait_for
+from real.prometheus import Prometheus, free_port
+from real.server import wait_for
 from real.web import served
 
 MISSING = ("destination", "temperature")

@@ -44,7 +44,7 @@ def described(profile, **options):
 def test_every_alert_is_made_but_those_of_batches(profile):
     """Names, areas and severities are those of the list that notifications are grouped by."""
     found = described(profile)
-    assert {alert.alert for alert in found} == set(ALL) - {names.BATCH_LATE}
+    assert {alert.alert for alert in found} == set(ALL) - set(names.BATCHES)
     for alert in found:
         assert alert.labels["area"] == names.AREA_OF[alert.alert]
         assert alert.labels["severity"] in names.SEVERITIES

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
-from real.prometheus import free_port, wait_for
+from real.prometheus import free_port
+from real.server import Server
 
 # Never through a proxy that the environment may name: everything here is on loopback.
 _OPENER = build_opener(ProxyHandler({}))
@@ -43,7 +41,7 @@ def amtool(*arguments: str | Path) -> str:
     return done.stdout
 
 
-class Alertmanager:
+class Alertmanager(Server):
     """An Alertmanager with a configuration of one's own and no memory.
 
     Parameters
@@ -54,59 +52,17 @@ class Alertmanager:
         How long it may take until it is ready.
     """
 
+    name = "Alertmanager"
+
     def __init__(self, config_dir: Path, *, start_seconds: float = 30) -> None:
+        super().__init__(start_seconds=start_seconds)
         self._config = Path(config_dir) / "alertmanager.yml"
-        self._start_seconds = start_seconds
-        self._process: subprocess.Popen[bytes] | None = None
-        self._data: tempfile.TemporaryDirectory[str] | None = None
         self.port = free_port()
 
     @property
     def address(self) -> str:
         """Where Prometheus sends alerts."""
         return f"127.0.0.1:{self.port}"
-
-    @property
-    def log(self) -> str:
-        """What it wrote."""
-        if self._data is None:
-            return ""
-        return (Path(self._data.name) / "log").read_text(errors="replace")
-
-    def __enter__(self) -> Alertmanager:
-        """Start, and wait until it is ready."""
-        self._data = tempfile.TemporaryDirectory(prefix="alertmanager-test-")
-        command = [
-            program(),
-            f"--config.file={self._config}",
-            f"--storage.path={self._data.name}/data",
-            f"--web.listen-address={self.address}",
-            f"--web.external-url=http://{self.address}",
-            "--cluster.listen-address=",
-        ]
-        with (Path(self._data.name) / "log").open("wb") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            wait_for(self._ready, seconds=self._start_seconds, what="Alertmanager to be ready")
-        except BaseException as error:
-            text = self.log
-            self.__exit__()
-            raise RuntimeError(f"Alertmanager did not start: {error}\n{text}") from error
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop, whatever happened."""
-        process, self._process = self._process, None
-        if process is not None and process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        if self._data is not None:
-            self._data.cleanup()
-            self._data = None
 
     def send(self, *alerts: Mapping[str, Any], resolved: bool = False) -> None:
         """Say that alerts fire, as Prometheus does: labels and annotations; or no longer do."""
@@ -145,14 +101,18 @@ class Alertmanager:
         with _OPENER.open(request, timeout=30) as answer:
             return bytes(answer.read())
 
-    def _ready(self) -> bool:
-        assert self._process is not None
-        if self._process.poll() is not None:
-            raise RuntimeError(f"it ended with status {self._process.returncode}")
-        try:
-            return self._ask("/-/ready") != b""
-        except (URLError, OSError):
-            return False
+    def _command(self, data: Path) -> Sequence[str]:
+        return [
+            program(),
+            f"--config.file={self._config}",
+            f"--storage.path={data}",
+            f"--web.listen-address={self.address}",
+            f"--web.external-url=http://{self.address}",
+            "--cluster.listen-address=",
+        ]
+
+    def _answers(self) -> bool:
+        return self._ask("/-/ready") != b""
 
 
 def _moment(seconds: float) -> str:

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
-from real.prometheus import free_port, wait_for
+from real.prometheus import free_port
+from real.server import wait_for
 
 
 class Post(NamedTuple):

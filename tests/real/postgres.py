@@ -18,7 +18,8 @@ from uuid import uuid4
 
 import psycopg
 
-from real.prometheus import free_port, wait_for
+from real.prometheus import free_port
+from real.server import wait_for
 
 _DEBIAN = Path("/usr/lib/postgresql")
 # What makes tests quick and would lose data with the machine's power, not with a process.

@@ -9,18 +9,17 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import signal
 import socket
 import subprocess
-import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
+
+from real.server import Server, wait_for
 
 # Never through a proxy that the environment may name: everything here is on loopback.
 _OPENER = build_opener(ProxyHandler({}))
@@ -68,20 +67,6 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(
-    condition: Callable[[], Any], *, seconds: float, what: str, explain: Callable[[], str] = str
-) -> Any:
-    """Ask until the answer is true and return it; raise AssertionError at the deadline."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = condition()
-        if answer:
-            return answer
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds:g} s in vain for {what}\n{explain()}")
-        time.sleep(0.05)
-
-
 def _unix_time(text: str) -> float:
     """Read an RFC 3339 time; Go writes nine digits of a second, Python reads six."""
     match = re.fullmatch(r"([^.Z+]+)(\.\d+)?(Z|[+-]\d\d:\d\d)", text)
@@ -90,7 +75,7 @@ def _unix_time(text: str) -> float:
     return whole + float(match[2] or 0)
 
 
-class Prometheus:
+class Prometheus(Server):
     """A Prometheus server with a configuration of one's own and an empty database.
 
     Parameters
@@ -109,68 +94,17 @@ class Prometheus:
             prometheus.value("sum(up)")
     """
 
+    name = "Prometheus"
+
     def __init__(self, config_dir: Path, *, start_seconds: float = 30) -> None:
+        super().__init__(start_seconds=start_seconds)
         self._config = Path(config_dir) / "prometheus.yml"
-        self._start_seconds = start_seconds
-        self._process: subprocess.Popen[bytes] | None = None
-        self._data: tempfile.TemporaryDirectory[str] | None = None
         self.port = 0
 
     @property
     def url(self) -> str:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def log(self) -> str:
-        """What it wrote."""
-        if self._data is None:
-            return ""
-        return (Path(self._data.name) / "log").read_text(errors="replace")
-
-    def __enter__(self) -> Prometheus:
-        """Start, and wait until it is ready."""
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop, whatever happened."""
-        self.stop()
-
-    def start(self) -> None:
-        """Start on a free port and wait until it is ready; RuntimeError with its log if not."""
-        program = require("prometheus")
-        self.port = free_port()
-        self._data = tempfile.TemporaryDirectory(prefix="prometheus-test-")
-        command = [
-            program,
-            f"--config.file={self._config}",
-            f"--storage.tsdb.path={self._data.name}/data",
-            f"--web.listen-address=127.0.0.1:{self.port}",
-            "--web.enable-lifecycle",
-        ]
-        with (Path(self._data.name) / "log").open("wb") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            wait_for(self._ready, seconds=self._start_seconds, what="Prometheus to be ready")
-        except BaseException as error:
-            log_text = self.log
-            self.stop()
-            raise RuntimeError(f"Prometheus did not start: {error}\n{log_text}") from error
-
-    def stop(self) -> None:
-        """End the process and remove its database; does nothing when it is not running."""
-        process, self._process = self._process, None
-        if process is not None and process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        if self._data is not None:
-            self._data.cleanup()
-            self._data = None
 
     def query(self, expr: str, *, time: float | None = None) -> list[Sample]:
         """Evaluate an expression at one time, by default now.
@@ -254,11 +188,15 @@ class Prometheus:
                 text = error.read().decode(errors="replace")
             raise RuntimeError(f"Prometheus refused {path}: {error.code} {text}") from None
 
-    def _ready(self) -> bool:
-        assert self._process is not None
-        if self._process.poll() is not None:
-            raise RuntimeError(f"it ended with status {self._process.returncode}")
-        try:
-            return self._get("/-/ready") != b""
-        except (RuntimeError, URLError, OSError):
-            return False
+    def _command(self, data: Path) -> Sequence[str]:
+        self.port = free_port()
+        return [
+            require("prometheus"),
+            f"--config.file={self._config}",
+            f"--storage.tsdb.path={data}",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+            "--web.enable-lifecycle",
+        ]
+
+    def _answers(self) -> bool:
+        return self._get("/-/ready") != b""

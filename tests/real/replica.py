@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from modelmeter.names import Metric
-from real.prometheus import wait_for
+from real.server import wait_for
 
 Table = dict[tuple[Metric, tuple[str, ...]], float]
 """Values by metric and label values, in the order of the metric's labels; a histogram has one

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from real.prometheus import Prometheus, promtool, require, wait_for
+from real.prometheus import Prometheus, promtool, require
 from real.replica import Replica
+from real.server import wait_for
 
 
 def test_missing_program_is_an_error(monkeypatch, tmp_path):

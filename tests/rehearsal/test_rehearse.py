@@ -20,7 +20,8 @@ from modelmeter.rehearsal.history import Columns
 from modelmeter.rehearsal.rehearse import rehearse
 from modelmeter.rehearsal.rulebook import rulebook
 from modelmeter.rehearsal.server import PrometheusError
-from real.prometheus import promtool, wait_for
+from real.prometheus import promtool
+from real.server import wait_for
 from rehearsal.conftest import DAY, HOUR, START, make_history
 from rehearsal.manager import questions, rules_of, series_of
 

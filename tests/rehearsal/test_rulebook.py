@@ -63,7 +63,7 @@ def test_every_alert_is_rehearsed_or_its_reason_named(profile, predictions, labe
     book = rulebook(profile, Settings(), step=300_000, predictions=predictions, labels=labels)
     rehearsed = {alert.alert for layer in book.alerts for alert in layer}
     assert rehearsed.isdisjoint(book.not_rehearsed)
-    known = set(names.AREA_OF) - set(names.AREAS["performance"]) - {names.BATCH_LATE}
+    known = set(names.AREA_OF) - set(names.AREAS["performance"]) - set(names.BATCHES)
     assert known <= rehearsed | set(book.not_rehearsed)
     assert names.FEATURE_DRIFT in rehearsed
     assert (names.PREDICTION_DRIFT in rehearsed) == predictions

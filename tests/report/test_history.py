@@ -9,7 +9,7 @@ import numpy as np
 from modelmeter import names
 from modelmeter.live.merge import Family
 from modelmeter.report.history import KEPT, TICK_SECONDS, History
-from real.prometheus import wait_for
+from real.server import wait_for
 from report.example import family
 
 

@@ -15,7 +15,8 @@ from sqlalchemy.exc import OperationalError
 from live.labels.common import check_books, item, label, made, open_store
 from modelmeter._errors import ConfigurationError, StoreUnavailableError
 from real.postgres import Postgres
-from real.prometheus import free_port, wait_for
+from real.prometheus import free_port
+from real.server import wait_for
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from live.labels import crashing
 from live.labels.common import check_books, item, label, open_store
 from modelmeter._errors import StoreUnavailableError
 from real.postgres import Postgres
-from real.prometheus import wait_for
+from real.server import wait_for
 
 SEED = int(os.environ.get("MODELMETER_SEED", random.randrange(10**6)))
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DataError
 from live.labels.common import made
 from modelmeter._errors import StoreUnavailableError
 from modelmeter.live.labels.writer import BATCH, Writer
-from real.prometheus import wait_for
+from real.server import wait_for
 
 
 class FakeDatabase:
