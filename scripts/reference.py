@@ -25,7 +25,8 @@ def metrics_page() -> str:
     lines = [
         "# Metrics",
         "",
-        "What `/metrics` exports. Written by `scripts/reference.py` from `names/`.",
+        "What `/metrics` exports, and (`model_batch_*`) what a batch pushes. Written by "
+        "`scripts/reference.py` from `names/`.",
         "",
         "| metric | type | labels | meaning |",
         "|---|---|---|---|",

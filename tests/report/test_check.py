@@ -86,7 +86,7 @@ def test_only_what_is_named_counts(findings):
 @pytest.mark.parametrize("fail_on", [["drift", "drifts"], [], "missing,unseen"])
 def test_checks_that_do_not_exist_are_refused(findings, fail_on):
     """A misspelt check would never fail: it is an error that lists them all."""
-    with pytest.raises(ConfigurationError, match="fail_on names checks: canary, "):
+    with pytest.raises(ConfigurationError, match=r"fail_on names checks, .*: canary, "):
         check_findings(findings, fail_on)
 
 

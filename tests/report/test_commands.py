@@ -64,7 +64,13 @@ def files(folder, data, *more):
         ("bad.parquet", [], 1, "- drift: temp drifted"),
         ("bad.parquet", ["--fail-on", "missing,unseen"], 0, "passed"),
         ("few.parquet", [], 2, "cannot tell drift of flight-delay/7 from 20 rows"),
-        ("good.parquet", ["--fail-on", "performance"], 2, "cannot tell performance"),
+        ("good.parquet", ["--fail-on", "performance"], 2, "no answer of the model has a true"),
+        (
+            "few.parquet",
+            ["--target", "late", "--fail-on", "performance"],
+            2,
+            "20 true values are too few to see every loss that matters",
+        ),
     ],
 )
 def test_check_exits_as_ci_needs_it(folder, data, more, code, said):
@@ -122,9 +128,22 @@ def test_report_compares_two_files_without_a_model(folder):
     assert json.loads(run("report", *same, "--format", "json").stdout)["problems"] == []
 
 
+def test_a_file_without_answers_is_said_to_have_none(folder, tmp_path):
+    """Where there are no answers to compare, more rows would not help."""
+    rows = pd.read_parquet(folder / "good.parquet").drop(columns=["y_pred", "y_score"])
+    rows.to_parquet(tmp_path / "rows.parquet")
+    arguments = ["--profile", folder / "p.json", "--data", tmp_path / "rows.parquet"]
+    done = run("check", *arguments, "--fail-on", "prediction")
+    assert done.exit_code == 2
+    assert "no row has an answer of the model" in done.output
+    assert "no answers" in done.output
+    assert "too few rows" not in done.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--data", "a.csv", "-o", "a.txt"], "--out ends in '.txt', not .html, .htm, .json"),
         ([], "give one of --data, --url and --prometheus, not none"),
         (["--data", "a", "--url", "http://b"], "not --data and --url"),
         (["--data", "a.csv"], "give the model's --profile"),

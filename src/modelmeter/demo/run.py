@@ -134,7 +134,7 @@ class _Demo:
         ) as stage:
             self._say_places(stage)
             if browser:
-                webbrowser.open(f"{stage.service}/docs")
+                webbrowser.open(f"{stage.service}/monitor")
             months = Months(stage.source, production, self._pace.lag)
             progress = self._replay(stage, production, months)
             self._sum_up(stage, progress, months)
@@ -157,7 +157,7 @@ class _Demo:
         return made
 
     def _say_places(self, stage: Stage) -> None:
-        self._say(f"Service     {_local(stage.service)}/docs, /metrics and /feedback")
+        self._say(f"Service     {_local(stage.service)}/monitor, /docs, /metrics and /feedback")
         if stage.prometheus:
             self._say(f"Prometheus  {_local(stage.prometheus)}")
         else:
@@ -211,6 +211,7 @@ class _Demo:
 
     def _stay(self, stage: Stage) -> None:
         self._say("Still serving, until Ctrl-C:")
+        self._say(f"  {_local(stage.service)}/monitor   how the model does")
         self._say(f"  {_local(stage.service)}/docs      try the model")
         self._say(f"  {_local(stage.service)}/metrics   what is counted")
         if stage.prometheus:

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from modelmeter import names
 from modelmeter.demo import performance
 from modelmeter.demo.reading import FeatureReading, Reading
-from modelmeter.stats.drift import drift
+from modelmeter.stats.drift import TrainedFeature, Training
 
 _ROUTE = "/predict/model"
 _POSITIVE = "1"
@@ -159,16 +159,25 @@ def _without_segments(values: Mapping[Labels, float]) -> dict[Labels, float]:
 def _features(
     live: Mapping[Labels, float], reference: Mapping[Labels, float]
 ) -> tuple[FeatureReading, ...]:
-    by_feature: dict[tuple[str, str], list[tuple[str, float, float]]] = defaultdict(list)
-    for labels, training in reference.items():
+    by_feature: dict[tuple[str, str], list[Labels]] = defaultdict(list)
+    for labels in reference:
         of = dict(labels)
-        by_feature[of["role"], of["feature"]].append((of["kind"], live.get(labels, 0), training))
+        by_feature[of["role"], of["feature"]].append(labels)
+    if not by_feature:
+        return ()
+    training = Training(
+        [
+            TrainedFeature([reference[row] for row in rows], [dict(row)["kind"] for row in rows])
+            for rows in by_feature.values()
+        ]
+    )
+    counts = [live.get(row, 0) for rows in by_feature.values() for row in rows]
+    table = training.compare(counts)
     readings = []
-    for (role, name), bins in by_feature.items():
-        kinds, rows, training_rows = zip(*bins, strict=True)
-        scores = drift(rows, training_rows, kinds=kinds)
+    for i, (role, name) in enumerate(by_feature):
+        found = training.one(table, i)
         readings.append(
-            FeatureReading(role, name, scores.rows, scores.psi_excess, scores.g_z, scores.checks)
+            FeatureReading(role, name, found.rows, found.psi_excess, found.g_z, found.checks)
         )
     return tuple(readings)
 

@@ -106,7 +106,7 @@ def create_app(directory: str | Path | None = None) -> FastAPI:
     app = FastAPI(title="Flight delays", description=__doc__)
     monitor = mm.Monitor(profile, store=store)  # 1: what training looked like
     model = monitor.watch(model)  # 2: predictions are counted from here on
-    monitor.instrument(app)  # 3: requests are counted; /metrics and /feedback are there
+    monitor.instrument(app)  # 3: requests are counted; /metrics, /monitor, /feedback
 
     @app.get("/")
     def index() -> dict[str, str]:

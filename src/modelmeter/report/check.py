@@ -56,7 +56,9 @@ class Checked:
         if self.exit_code == CANNOT_TELL:
             model, rows = self.findings["model"], count(self.findings["rows"])
             name = f"{model['name']}/{model['version']}"
-            return f"cannot tell {listed(self.cannot_tell, most=8)} of {name} from {rows} rows"
+            why = "; ".join(filter(None, (_why(self.findings, one) for one in self.cannot_tell)))
+            told = f"cannot tell {listed(self.cannot_tell, most=8)} of {name} from {rows} rows"
+            return f"{told}: {why}" if why else told
         return "\n".join(f"- {one['check']}: {one['text']}" for one in self.failed)
 
     @property
@@ -136,10 +138,26 @@ def _is_untold(findings: Findings, check: str, *, asked: bool) -> bool:
     return not any(state in _TOLD for state in states)
 
 
+def _why(findings: Findings, check: str) -> str:
+    """Say why nothing can be said by a check, where it is not simply the number of rows."""
+    if check == "prediction":
+        answered = any(part["rows"] for part in findings["predictions"])
+        return "" if answered else "no row has an answer of the model"
+    performance = findings["performance"]
+    if check not in _JUDGED or performance is None:
+        return ""
+    if check == "estimated":
+        return "" if performance["predicted_rows"] else "no row has an answer of the model"
+    labels = performance["labelled_rows"]
+    if not labels:
+        return "no answer of the model has a true value beside it"
+    return f"{count(labels)} true values are too few to see every loss that matters"
+
+
 def _known(fail_on: Collection[str]) -> list[str]:
     given = [fail_on] if isinstance(fail_on, str) else list(fail_on)
     unknown = [check for check in given if check not in CHECKS]
     if unknown or not given:
         what = f"not {unknown[0]!r}" if unknown else "at least one of them"
-        raise ConfigurationError(f"fail_on names checks: {', '.join(CHECKS)}; {what}")
+        raise ConfigurationError(f"fail_on names checks, {what}: {', '.join(CHECKS)}")
     return [check for check in CHECKS if check in given]

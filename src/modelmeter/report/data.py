@@ -11,17 +11,14 @@ import numpy as np
 
 from modelmeter import names
 from modelmeter._errors import DataError, ModelError
-from modelmeter.live.counts import Counts, merged
+from modelmeter.live.counts import merged
 from modelmeter.live.merge import Family
 from modelmeter.live.observer import Observer
-from modelmeter.live.outputs import OutputCounter
-from modelmeter.live.placing import plans_of
-from modelmeter.live.rows import split
 from modelmeter.profile.facts import Y_PRED, Y_SCORE, predict_function, wants_array
 from modelmeter.profile.profile import Profile
 from modelmeter.profile.sources import Batch, open_source
 from modelmeter.report.counts import Observed, observed
-from modelmeter.report.labelling import LabelCounter
+from modelmeter.report.labelling import LabelledRows
 
 _ANSWERS: Final = (Y_PRED, Y_SCORE)
 _OF_SERVING: Final = (names.MODEL_INFO, names.LIBRARY_MISMATCH)
@@ -87,10 +84,7 @@ class DataCount:
         if model is not None and self._lacking:
             raise DataError(f"the model cannot be asked without the columns {self._lacking[:20]}")
         self._observer = Observer(profile)
-        # One of its own: true values are compared with the answers of the same rows.
-        self._outputs = OutputCounter(profile, plans_of(profile)[len(features) :], Counts())
-        self._labels = LabelCounter(profile) if self._columns.target is not None else None
-        self._features = features
+        self._labels = LabelledRows(profile) if self._columns.target is not None else None
         self.rows = 0
         self.total = rows_of(data)
 
@@ -132,17 +126,13 @@ class DataCount:
             )
         if self._labels is None or self._columns.target is None:
             return
-        outputs = self._outputs.bring(y_pred, y_score)
-        if outputs is None:
+        if y_pred is None and y_score is None:
             raise DataError(
                 "true values need the model's answers: name the columns that hold them, or give "
                 "the model"
             )
-        rows = split(batch.native, self._features)
-        segments = self._outputs.segment_places(rows, batch.rows) if self._outputs.segmented else ()
-        self._outputs.count(outputs, segments, keep=True)
-        answer = self._outputs.answer("", 0.0, outputs, segments)
-        self._labels.add(batch.column(self._columns.target), answer)
+        truth = batch.column(self._columns.target)
+        self._labels.add(truth, y_pred=y_pred, y_score=y_score, X=batch.native)
 
     def _answers(self, batch: Batch) -> tuple[Any, Any]:
         if self._model is None:

@@ -12,7 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelmeter._errors import DataError
-from modelmeter.live.outputs import Answer
+from modelmeter.live.counts import Counts
+from modelmeter.live.outputs import Answer, OutputCounter
+from modelmeter.live.placing import plans_of
+from modelmeter.live.rows import split
 from modelmeter.profile.calibration import center_of
 from modelmeter.profile.columns import Array
 from modelmeter.profile.facts import Y_PRED, Y_SCORE
@@ -24,6 +27,62 @@ from modelmeter.stats.performance import ERROR_SUMS, TARGET_SUMS, error_sums, ta
 from modelmeter.stats.values import as_number, is_missing
 
 _NONE = -1
+
+
+class LabelledRows:
+    """Adds up what rows say whose answers and true values are at hand.
+
+    Parameters
+    ----------
+    profile
+        Of a model that predicts.
+
+    Raises
+    ------
+    DataError
+        The model predicts neither classes nor numbers.
+    """
+
+    def __init__(self, profile: Profile) -> None:
+        self._labels = LabelCounter(profile)
+        self._features = [feature.name for feature in profile.features]
+        # Nothing is counted there: it brings answers into the bins of the profile.
+        plans = plans_of(profile)[len(self._features) :]
+        self._outputs = OutputCounter(profile, plans, Counts())
+
+    @property
+    def counts(self) -> Labelled:
+        """What was added up so far."""
+        return self._labels.counts
+
+    def add(self, y_true: Array, *, y_pred: Any = None, y_score: Any = None, X: Any = None) -> None:
+        """Add rows.
+
+        Parameters
+        ----------
+        y_true
+            True values, shape (n_rows,); missing ones are passed over.
+        y_pred, y_score
+            What the model said of these rows, as `Observer.observe` takes it.
+        X
+            The rows, to tell their segments.
+
+        Raises
+        ------
+        DataError
+            There are no answers, or not as many as true values; or a true value is none of the
+            classes, or no number.
+        """
+        outputs = self._outputs.bring(y_pred, y_score)
+        if outputs is None:
+            raise DataError("true values need the model's answers to the same rows")
+        if len(y_true) != outputs.rows:
+            raise DataError(f"there are {len(y_true)} true values for {outputs.rows} answers")
+        segmented = X is not None and self._outputs.segmented
+        rows = split(X, self._features) if segmented else None
+        segments = self._outputs.segment_places(rows, outputs.rows)
+        self._outputs.count(outputs, segments, keep=True)
+        self._labels.add(y_true, self._outputs.answer("", 0.0, outputs, segments))
 
 
 class LabelCounter:

@@ -62,9 +62,11 @@ def _lines(findings: Findings) -> Iterator[str]:
     yield from _performance(findings)
     limit = findings["judging"]
     yield ""
+    accepted = limit["alarms_per_month"]
     yield (
         f"Drift is PSI beyond noise above the threshold, and z above {figure(limit['z_threshold'])}"
-        f": {figure(limit['alarms_per_month'])} false alarm(s) a month are accepted."
+        f": {figure(accepted)} false alarm{' a month is' if accepted == 1 else 's a month are'} "
+        "accepted."
     )
 
 
@@ -81,9 +83,10 @@ def _signals(findings: Findings) -> Iterator[str]:
         )
         if value is not None
     ]
+    asked = f"{count(signals['requests'])} request{'' if signals['requests'] == 1 else 's'}"
     yield from ("", "## Service", "")
     yield (
-        f"{count(signals['requests'])} requests ({figure(signals['requests_per_second'])} a second"
+        f"{asked} ({figure(signals['requests_per_second'])} a second"
         f"), {percent(signals['error_ratio'])} failed; latency {', '.join(latency) or 'unknown'}"
     )
 

@@ -43,6 +43,12 @@ class Summary:
         """Return the findings as JSON."""
         return json.dumps(self.findings, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
+    def to_html(self) -> str:
+        """Return the findings as one file of HTML, with pictures; see docs/report.md."""
+        from modelmeter.report.html import html_report
+
+        return html_report(self.findings)
+
     def to_markdown(self) -> str:
         """Return the findings as Markdown."""
         return markdown_report(self.findings)

@@ -162,6 +162,8 @@ def _features(findings: Findings, most: int, width: int) -> Table:
 
 def _word(part: FeaturePart) -> str:
     drift = part["drift"]["state"]
+    if not part["rows"]:
+        return "no answers" if part["role"] == "prediction" else "no rows"
     changed = any(rate["state"] == "alarm" for rate in part["rates"])
     return "rates" if changed and drift != "alarm" else _WORDS[drift]
 
@@ -215,6 +217,8 @@ def _performance(findings: Findings) -> Table | None:
     for metric in shown[:_MOST_FIGURES]:
         sides = (metric["realised"], metric["estimated"], metric["baseline"])
         table.add_row(Text(figure_name(metric)), *map(_figure, sides))
+    if len(shown) > _MOST_FIGURES:
+        table.add_row(Text(f"and {len(shown) - _MOST_FIGURES} more figures", style="dim"))
     return table
 
 

@@ -1,18 +1,16 @@
 // What the model answers: its outputs, live against training.
 import { html } from "./library.js";
-import { Detail } from "./detail.js";
+import { Output } from "./detail.js";
 import { Legend, Section, State } from "./parts.js";
 import { stateWord } from "./words.js";
-
-const TITLES = { y_pred: "Predictions", y_score: "Scores" };
 
 export function Answers({ findings }) {
   const { predictions, history, model } = findings;
   if (!predictions.length) return null;
   const now = Date.parse(findings.created) / 1000;
-  const note = (part) => {
-    if (part.name === "y_score") return "probability of the positive class";
-    return model.classes.length ? "predicted class" : "predicted value";
+  const titles = {
+    y_pred: model.classes.length ? "Predicted class" : "Predicted value",
+    y_score: "Score",
   };
   return html`
     <${Section} id="answers" title="Predictions" aside=${html`<${Legend} />`}>
@@ -20,10 +18,10 @@ export function Answers({ findings }) {
         ${predictions.map((part) => html`
           <article class="card ${part.state}" key=${part.name}>
             <header class="card-head">
-              <h3>${TITLES[part.name] ?? part.name} <small>${note(part)}</small></h3>
+              <h3>${titles[part.name] ?? part.name} <small>${part.name}</small></h3>
               <${State} state=${part.state} text=${stateWord(part)} />
             </header>
-            <${Detail} part=${part} history=${history} now=${now} />
+            <${Output} part=${part} history=${history} now=${now} />
           </article>
         `)}
       </div>

@@ -5,7 +5,7 @@ import { binName, figure, moment, percent } from "./words.js";
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const FONT = { family: "system-ui, sans-serif", size: 12 };
 
-export function colour(name) {
+function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
@@ -69,6 +69,7 @@ function pair(bins, hasLive) {
     data: bins.map((bin) => bin.share ?? 0),
     backgroundColor: colour("live"),
     barPercentage: 0.5,
+    maxBarThickness: 18,
     order: 1,
   };
   const training = {
@@ -76,6 +77,7 @@ function pair(bins, hasLive) {
     data: bins.map((bin) => bin.training_share ?? 0),
     backgroundColor: colour("training"),
     barPercentage: 1,
+    maxBarThickness: 36,
     order: 2,
   };
   const shared = { grouped: false, categoryPercentage: 0.86, borderRadius: 1.5 };
@@ -123,9 +125,13 @@ function axis(more = {}) {
   return {
     border: { display: false },
     grid: { color: colour("line"), drawTicks: false, ...grid },
-    ticks: { color: colour("muted"), font: FONT, padding: 6, maxRotation: 40, ...ticks },
+    ticks: { color: colour("muted"), font: FONT, padding: 6, maxRotation: 0, ...ticks },
     ...rest,
   };
+}
+
+export function axisTitle(text) {
+  return { display: true, text, color: colour("muted"), font: FONT };
 }
 
 export function binChart({ bins, rows }) {
@@ -196,21 +202,34 @@ export function lineChart({ lines, x, y, said }) {
   };
 }
 
-export function timeChart({ lines, since, until, format = figure, threshold = null }) {
-  const limit = threshold === null ? [] : [[since, threshold], [until, threshold]];
+/**
+ * Lines over time. `level` is a value to compare with, drawn as a dashed line named `levelName`;
+ * shares and scores that are far from zero are drawn without it (`fromZero`).
+ */
+export function timeChart(chart) {
+  const { lines, since, until, format = figure, level = null, levelName = "", fromZero = true } = chart;
+  const across = level === null ? [] : [[since, level], [until, level]];
+  const quarters = [0, 1, 2, 3, 4].map((part) => ({ value: since + (part * (until - since)) / 4 }));
   return lineChart({
     lines: () => [
       ...lines.map(({ label, points, name }) =>
         line(label, points.map(([at, value]) => ({ x: at, y: value })), name, { pointRadius: 0 }),
       ),
-      line("Threshold", limit.map(([at, value]) => ({ x: at, y: value })), "muted", {
+      line(levelName, across.map(([at, value]) => ({ x: at, y: value })), "muted", {
         borderDash: [4, 4],
         borderWidth: 1,
         pointRadius: 0,
       }),
     ],
-    x: { min: since, max: until, ticks: { callback: (at) => moment(at), maxTicksLimit: 5 } },
-    y: { beginAtZero: true, ticks: { callback: (value) => format(value), maxTicksLimit: 5 } },
+    x: {
+      min: since,
+      max: until,
+      afterBuildTicks: (scale) => {
+        scale.ticks = quarters;
+      },
+      ticks: { callback: (at) => moment(at), align: "inner" },
+    },
+    y: { beginAtZero: fromZero, ticks: { callback: (value) => format(value), maxTicksLimit: 5 } },
     said: (item) => `${item.dataset.label} ${format(item.parsed.y)}, ${moment(item.parsed.x)}`,
   });
 }

@@ -2,7 +2,7 @@
 import { html } from "./library.js";
 import { Picture, binChart, timeChart, usedBins } from "./charts.js";
 import { Fold, Table } from "./parts.js";
-import { CHECKS, binName, count, duration, figure, moment, percent, signed } from "./words.js";
+import { CHECKS, binName, count, duration, figure, moment, percent } from "./words.js";
 
 const STATISTICS = [
   ["psi_excess", "PSI beyond noise"],
@@ -28,7 +28,8 @@ export function pictureWords(part) {
 
 export function Distribution({ part, size = "wide" }) {
   const bins = usedBins(part);
-  const high = bins.some((bin) => bin.ord !== null) ? "" : bins.length > 9 ? "tall" : "middle";
+  const ordered = bins.some((bin) => bin.ord !== null);
+  const high = ordered ? "" : bins.length > 9 ? "tall" : bins.length > 4 ? "" : "low";
   return html`<${Picture}
     make=${binChart}
     data=${{ bins, rows: part.rows }}
@@ -38,7 +39,7 @@ export function Distribution({ part, size = "wide" }) {
 }
 
 // What there is to say of drift, in a sentence.
-export function DriftWords({ drift, rows }) {
+function DriftWords({ drift, rows }) {
   if (drift.state === "few_training_rows") {
     return html`<p>Training has too few rows to tell drift of so many bins, whatever comes.</p>`;
   }
@@ -56,7 +57,7 @@ export function DriftWords({ drift, rows }) {
   </p>`;
 }
 
-export function Moved({ part }) {
+function Moved({ part }) {
   const moved = part.moved.map((place) => part.bins[place]).filter((bin) => bin.rows || bin.training_rows);
   if (!part.rows || !moved.length) return null;
   return html`
@@ -74,13 +75,19 @@ export function Moved({ part }) {
   `;
 }
 
-export function Rates({ part }) {
+function Rates({ part }) {
+  const known = part.rates.filter((rate) => rate.rate || rate.training_rate || rate.state === "alarm");
+  if (!part.rows) return null;
+  if (!known.length) {
+    const words = part.rates.map((rate) => CHECKS[rate.check]);
+    return html`<p class="muted">No value is ${words.slice(0, -1).join(", ")} or ${words.at(-1)}.</p>`;
+  }
   return html`<${Table}
     caption=${`Rates of ${part.name}`}
     head=${["Rows", "Live", "Training", "z"]}
     numbers=${[1, 2, 3]}
-    marked=${(row) => part.rates[row].state === "alarm"}
-    rows=${part.rates.map((rate) => [
+    marked=${(row) => known[row].state === "alarm"}
+    rows=${known.map((rate) => [
       CHECKS[rate.check],
       percent(rate.rate),
       percent(rate.training_rate),
@@ -130,16 +137,16 @@ function Bins({ part }) {
   `;
 }
 
-function Statistics({ drift }) {
-  const known = STATISTICS.filter(([name]) => drift[name] !== null);
+function Statistics({ name, drift }) {
+  const known = STATISTICS.filter(([key]) => drift[key] !== null);
   if (!known.length) return null;
   return html`
     <${Fold} summary="All statistics">
       <${Table}
-        caption="Statistics of drift"
+        caption=${`Statistics of ${name}`}
         head=${["Statistic", "Value"]}
         numbers=${[1]}
-        rows=${known.map(([name, text]) => [text, figure(drift[name])])}
+        rows=${known.map(([key, text]) => [text, figure(drift[key])])}
       />
     <//>
   `;
@@ -163,7 +170,8 @@ function Curves({ part, history }) {
             data=${{
               since,
               until,
-              threshold: part.drift.threshold,
+              level: part.drift.threshold,
+              levelName: "Threshold",
               lines: [{ label: "PSI beyond noise", points: drift.points, name: "live" }],
             }}
             label=${`PSI beyond noise of ${part.name} over time`}
@@ -203,6 +211,30 @@ function Times({ part, now }) {
   </p>`;
 }
 
+// An output: the picture, and the rest behind it.
+export function Output({ part, history, now }) {
+  return html`
+    <div class="detail">
+      <${Distribution} part=${part} />
+      <${DriftWords} drift=${part.drift} rows=${part.rows} />
+      <${Curves} part=${part} history=${history} />
+      <${Fold} summary="Details">
+        <div class="facts">
+          <${Moved} part=${part} />
+          <${Rates} part=${part} />
+        </div>
+        <div class="folds">
+          <${Bins} part=${part} />
+          <${Quantiles} part=${part} />
+          <${Statistics} name=${part.name} drift=${part.drift} />
+        </div>
+        <${Times} part=${part} now=${now} />
+      <//>
+    </div>
+  `;
+}
+
+// A feature: everything, side by side where there is room.
 export function Detail({ part, history, now }) {
   return html`
     <div class="detail">
@@ -220,7 +252,7 @@ export function Detail({ part, history, now }) {
       <div class="folds">
         <${Bins} part=${part} />
         <${Quantiles} part=${part} />
-        <${Statistics} drift=${part.drift} />
+        <${Statistics} name=${part.name} drift=${part.drift} />
       </div>
       <${Times} part=${part} now=${now} />
     </div>

@@ -1,10 +1,11 @@
 // The features, those first that matter most.
-import { Component, html, useMemo, useState } from "./library.js";
+import { Component, html, useMemo, useRef, useState } from "./library.js";
 import { Picture, sparkline, usedBins } from "./charts.js";
 import { Detail, pictureWords } from "./detail.js";
 import { Choice, Legend, Section, State } from "./parts.js";
-import { CHECKS, NOTHING, count, figure, percent, shortened, stateWord } from "./words.js";
+import { NOTHING, count, figure, percent, score, shortened, stateWord } from "./words.js";
 
+const HEAD = ["Feature", "State", "Distribution", "Drift", "Missing", "Unseen, out of range", "Importance"];
 const OUTSIDE = ["unseen", "out_of_range"];
 
 function Rate({ rate, name }) {
@@ -22,7 +23,7 @@ function Rate({ rate, name }) {
 }
 
 // Drift beside its threshold, which is at a third of the scale.
-export function Meter({ drift }) {
+function Meter({ drift }) {
   const excess = drift.psi_excess;
   const known = drift.state === "alarm" || drift.state === "ok";
   if (excess === null || !known) {
@@ -32,8 +33,8 @@ export function Meter({ drift }) {
   return html`
     <span class="cell drift ${drift.state === "alarm" ? "bad" : ""}">
       <span class="label">Drift</span>
-      <span class="value">${figure(Math.max(excess, 0))}</span>
-      <small>of ${figure(drift.threshold)}</small>
+      <span class="value">${score(Math.max(excess, 0))}</span>
+      <small>limit ${figure(drift.threshold)}</small>
       <span class="meter" aria-hidden="true"><span style=${{ width: `${100 * share}%` }} /></span>
     </span>
   `;
@@ -83,10 +84,29 @@ const FILTERS = {
   unknown: (part) => part.state.startsWith("few"),
 };
 
+// Rows that hop about cannot be read: there is a new order when something else has changed, and
+// even then not while the reader has opened a row or has the focus on one.
+function useCalmOrder(features, isRead) {
+  const kept = useRef({ changed: "", places: new Map() });
+  return useMemo(() => {
+    const names = features.map((part) => part.name);
+    const changed = JSON.stringify(features.filter(FILTERS.alarm).map((part) => part.name).sort());
+    const { places } = kept.current;
+    const same = names.length === places.size && names.every((name) => places.has(name));
+    if (!same || (changed !== kept.current.changed && !isRead())) {
+      kept.current = { changed, places: new Map(names.map((name, i) => [name, i])) };
+      return features;
+    }
+    return [...features].sort((a, b) => places.get(a.name) - places.get(b.name));
+  }, [features]);
+}
+
 export function Features({ findings, opened, toggle }) {
   const [sought, setSought] = useState("");
   const [filter, setFilter] = useState("all");
-  const { features, history } = findings;
+  const { history } = findings;
+  const isRead = () => opened.size > 0 || document.activeElement?.closest(".features");
+  const features = useCalmOrder(findings.features, isRead);
   const now = Date.parse(findings.created) / 1000;
   const counts = Object.fromEntries(
     Object.entries(FILTERS).map(([name, holds]) => [name, features.filter(holds).length]),
@@ -106,14 +126,19 @@ export function Features({ findings, opened, toggle }) {
       <div class="tools">
         <label class="search">
           <span class="hidden">Search features</span>
-          <input type="search" placeholder="Search features" value=${sought} onInput=${(event) => setSought(event.currentTarget.value)} />
+          <input
+            type="search"
+            placeholder="Search features"
+            value=${sought}
+            onInput=${(event) => setSought(event.currentTarget.value)}
+          />
         </label>
         ${options.length > 1 && html`<${Choice} name="Show" options=${options} value=${filter} onChange=${setFilter} />`}
         <span class="muted" role="status">${found}</span>
       </div>
-      <div class="card list">
+      <div class="card list ${features.some((part) => part.importance !== null) ? "" : "unweighted"}">
         <div class="feature-head" aria-hidden="true">
-          <span>Feature</span><span>State</span><span>Distribution</span><span>Drift</span><span>Missing</span><span>Unseen, out of range</span><span>Importance</span>
+          ${HEAD.map((name) => html`<span>${name}</span>`)}
         </div>
         <ul class="features">
           ${chosen.map((part) => html`

@@ -1,7 +1,7 @@
 // Curves over time, where Prometheus has them.
 import { html } from "./library.js";
 import { Picture, timeChart } from "./charts.js";
-import { figure, metricName, perSecond } from "./words.js";
+import { metricName, perSecond } from "./words.js";
 
 const COLOURS = { realised: "live", estimated: "estimated" };
 
@@ -27,7 +27,7 @@ export function Traffic({ history }) {
   `;
 }
 
-export function PerformanceCurves({ history }) {
+export function PerformanceCurves({ history, metrics }) {
   const curves = (history?.curves ?? []).filter((one) => one.source && one.points.length);
   const names = [...new Set(curves.map((one) => one.name))];
   if (!names.length) return null;
@@ -37,6 +37,15 @@ export function PerformanceCurves({ history }) {
         const lines = curves
           .filter((one) => one.name === name)
           .map((one) => ({ label: one.source, points: one.points, name: COLOURS[one.source] ?? "live" }));
+        const own = metrics.find((one) => one.metric === name && one.class === null);
+        const data = {
+          since: history.since,
+          until: history.until,
+          lines,
+          level: own?.baseline?.value ?? null,
+          levelName: "Training",
+          fromZero: false,
+        };
         return html`
           <article class="card" key=${name}>
             <header class="card-head">
@@ -47,7 +56,7 @@ export function PerformanceCurves({ history }) {
             </header>
             <${Picture}
               make=${timeChart}
-              data=${{ since: history.since, until: history.until, format: figure, lines }}
+              data=${data}
               label=${`${metricName(name)} over time`}
               size="low"
             />

@@ -7,7 +7,7 @@ const EVERY = 5000;
 const LONGEST = 60000;
 const TOKEN = "modelmeter token";
 
-export class Refused extends Error {}
+class Refused extends Error {}
 
 // What is chosen is in the address, so that it can be sent to somebody.
 function chosenBefore() {
@@ -25,11 +25,15 @@ function remember(chosen) {
   history.replaceState(null, "", text ? `?${text}` : location.pathname);
 }
 
-export async function ask(path, parameters = {}) {
+async function ask(path, parameters = {}) {
   const token = sessionStorage.getItem(TOKEN);
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   const given = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value));
-  const answer = await fetch(`${path}?${given}`, { headers, cache: "no-store" });
+  const answer = await fetch(`${path}?${given}`, {
+    headers,
+    cache: "no-store",
+    signal: AbortSignal.timeout(LONGEST),
+  });
   if (answer.status === 401) throw new Refused(token ? "That token is not the right one." : "");
   const said = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(said.detail ?? `The service answers ${answer.status}.`);
@@ -44,6 +48,7 @@ export function useFindings(base) {
   const turn = useRef(0);
   const timer = useRef(0);
   const wait = useRef(EVERY);
+  const release = useRef("");
 
   const look = useCallback(async () => {
     clearTimeout(timer.current);
@@ -55,6 +60,9 @@ export function useFindings(base) {
         ask(`${base}about`),
         ask(`${base}findings`, chosen),
       ]);
+      // Another release serves: its page fits its findings.
+      if (release.current && release.current !== about.release) location.reload();
+      release.current = about.release;
       next = { about, findings, error: null, refused: null, at: Date.now() };
       // What takes long to find out is asked for less often.
       wait.current = Math.min(Math.max(EVERY, 10 * (performance.now() - began)), LONGEST);
@@ -102,7 +110,7 @@ export function useFindings(base) {
 }
 
 function said(error) {
-  return error instanceof TypeError ? "The service does not answer." : error.message;
+  return error instanceof TypeError || error.name === "TimeoutError" ? "The service does not answer." : shortened(error.message, 300);
 }
 
 export function TokenForm({ refused, enter }) {
@@ -125,21 +133,20 @@ export function TokenForm({ refused, enter }) {
   `;
 }
 
-const KEY = "/";
-
 export function Controls({ live }) {
   const { about, chosen, choose } = live;
+  const models = about.models.map((one) => [`${one.name}/${one.version}`, `${one.name} ${one.version}`]);
   const windows = about.windows.map((one) => [one.window, one.text]);
   const asked = about.prometheus;
   const isOwn = chosen.source !== "prometheus" || !asked;
   const window = chosen.window || (isOwn ? windows[0][0] : asked.windows[0]);
   return html`
     <div class="controls">
-      ${about.models.length > 1 && html`
+      ${models.length > 1 && html`
         <label>
           <span class="hidden">Model</span>
-          <select value=${chosen.model || about.models[0].join(KEY)} onChange=${(event) => choose({ model: event.currentTarget.value })}>
-            ${about.models.map((one) => html`<option key=${one.join(KEY)} value=${one.join(KEY)}>${shortened(one.join(" "))}</option>`)}
+          <select value=${chosen.model || models[0][0]} onChange=${(event) => choose({ model: event.currentTarget.value })}>
+            ${models.map(([key, text]) => html`<option key=${key} value=${key}>${shortened(text)}</option>`)}
           </select>
         </label>
       `}
@@ -169,7 +176,14 @@ function Range({ windows, value, onChange }) {
     <${Choice} name="Window" options=${windows.map((one) => [one, one])} value=${value} onChange=${onChange} />
     <form onSubmit=${submit}>
       <label><span class="hidden">Another window, such as 36h</span>
-        <input name="range" class="range" placeholder="36h" pattern="([0-9]+(ms|s|m|h|d|w|y))+" title="A duration such as 36h or 3d" defaultValue=${windows.includes(value) ? "" : value} />
+        <input
+          name="range"
+          class="range"
+          placeholder="36h"
+          pattern="([0-9]+(ms|s|m|h|d|w|y))+"
+          title="A duration such as 36h or 3d"
+          defaultValue=${windows.includes(value) ? "" : value}
+        />
       </label>
     </form>
   `;
@@ -183,7 +197,9 @@ export function Freshness({ live }) {
     const timer = setInterval(() => setNow(Date.now()), 1000);
     return () => clearInterval(timer);
   }, []);
-  const text = error ? `not answering since ${clock(at)}` : paused ? `paused at ${clock(at)}` : before(at / 1000, Math.max(now, at) / 1000);
+  let text = before(at / 1000, Math.max(now, at) / 1000);
+  if (error) text = `not answering since ${clock(at)}`;
+  else if (paused) text = `paused at ${clock(at)}`;
   return html`
     <div class="fresh ${error ? "stale" : paused ? "paused" : "live"}">
       <span class="beat" aria-hidden="true" />

@@ -8,15 +8,6 @@ import { Empty, Facts, Judged, Verdict, stateTitle } from "./top.js";
 import { Controls, Freshness, TokenForm, useFindings } from "./live.js";
 import { shortened } from "./words.js";
 
-const LINKS = [
-  ["signals", "Service"],
-  ["answers", "Predictions"],
-  ["features", "Features"],
-  ["performance", "Performance"],
-  ["labels", "Labels"],
-  ["health", "Serving as trained"],
-];
-
 function Page({ findings, controls, freshness, warning, predictUrl }) {
   const [opened, setOpened] = useState(new Set());
   const toggle = useCallback((name, isOpen) => {
@@ -52,9 +43,10 @@ function Page({ findings, controls, freshness, warning, predictUrl }) {
     </header>
     <main>
       ${warning && html`<p class="warning" role="alert">${warning}</p>`}
-      <${Verdict} findings=${findings} />
+      ${isEmpty
+        ? html`<${Empty} findings=${findings} predictUrl=${predictUrl} />`
+        : html`<${Verdict} findings=${findings} />`}
       <${Facts} findings=${findings} />
-      ${isEmpty && html`<${Empty} findings=${findings} predictUrl=${predictUrl} />`}
       ${parts.map(([there, Part], i) => there && html`<${Part} key=${i} findings=${findings} opened=${opened} toggle=${toggle} />`)}
     </main>
     <${Judged} findings=${findings} />
@@ -68,13 +60,15 @@ function Live({ base }) {
   if (!findings) {
     return html`<main class="middle"><p role="status">${error ?? "Asking the service …"}</p></main>`;
   }
+  const { name, version } = findings.model;
+  const route = about.models.find((one) => one.name === name && one.version === version)?.predict;
   const root = location.origin + location.pathname.replace(/\/$/, "").slice(0, -about.path.length);
   return html`<${Page}
     findings=${findings}
     controls=${html`<${Controls} live=${live} />`}
     freshness=${html`<${Freshness} live=${live} />`}
-    warning=${error && `${error} What is shown is what was known last.`}
-    predictUrl=${about.predict && root + about.predict}
+    warning=${error && `${error.replace(/[^.]$/, "$&.")} What is shown is what was known last.`}
+    predictUrl=${route && root + route}
   />`;
 }
 

@@ -1,9 +1,9 @@
 // How good the model is: from labels, estimated before they come, and in training.
 import { html, useState } from "./library.js";
-import { Picture, line, lineChart } from "./charts.js";
+import { Picture, axisTitle, line, lineChart } from "./charts.js";
 import { Choice, Fold, Section, State, Table } from "./parts.js";
 import { PerformanceCurves } from "./history.js";
-import { NOTHING, count, figure, metricName, percent, shortened, signed } from "./words.js";
+import { NOTHING, count, figure, metricName, percent, score, shortened, signed } from "./words.js";
 
 const SIDES = [
   ["realised", "From labels"],
@@ -15,7 +15,7 @@ function Value({ side }) {
   if (!side) return NOTHING;
   const bad = side.state === "alarm";
   return html`<span class=${bad ? "bad" : ""}>
-    <b>${figure(side.value)}</b>${side.error > 0 && html` <small>± ${figure(side.error)}</small>`}
+    <b>${score(side.value)}</b>${side.error > 0 && html`<small> ± ${score(side.error)}</small>`}
   </span>`;
 }
 
@@ -34,7 +34,7 @@ function Metrics({ metrics, name }) {
       numbers=${[...sides.map((_, i) => i + 1), sides.length + 1]}
       marked=${(row) => row === judged}
       rows=${metrics.map((one) => [
-        html`${fullName(one)}${one.judged && html` <span class="tag">alarms</span>`}`,
+        html`${fullName(one)}${one.judged && html` <span class="tag">judged</span>`}`,
         ...sides.map(([side]) => html`<${Value} side=${one[side]} />`),
         signed((one.realised ?? one.estimated)?.change),
       ])}
@@ -49,14 +49,14 @@ function Headline({ performance }) {
   const rows = {
     realised: `${count(performance.labelled_rows)} labels`,
     estimated: `${count(performance.predicted_rows)} predictions`,
-    baseline: `${performance.method}, ${count(performance.baseline_rows)} rows`,
+    baseline: performance.baseline_rows ? `${count(performance.baseline_rows)} rows, out of sample` : "out of sample",
   };
   return html`
     <dl class="tiles">
       ${SIDES.map(([side, text]) => html`
         <div class="tile ${main[side]?.state === "alarm" ? "alarm" : ""}">
           <dt>${metricName(main.metric)}, ${text.toLowerCase()}</dt>
-          <dd>${main[side] ? figure(main[side].value) : NOTHING}<small>${rows[side]}</small></dd>
+          <dd>${main[side] ? score(main[side].value) : NOTHING}<small>${rows[side]}</small></dd>
         </div>
       `)}
     </dl>
@@ -117,10 +117,15 @@ function reliabilityChart(bins) {
     lines: () => [
       line("Live", points("positive_ratio"), "live"),
       line("Training", points("training_ratio"), "training-line", { pointRadius: 0 }),
-      line("Ideal", [{ x: 0, y: 0 }, { x: 1, y: 1 }], "line-strong", { borderDash: [4, 4], borderWidth: 1, pointRadius: 0, pointHitRadius: 0 }),
+      line("Ideal", [{ x: 0, y: 0 }, { x: 1, y: 1 }], "line-strong", {
+        borderDash: [4, 4],
+        borderWidth: 1,
+        pointRadius: 0,
+        pointHitRadius: 0,
+      }),
     ],
-    x: { ...shares, title: { display: true, text: "Score" } },
-    y: { ...shares, title: { display: true, text: "Share of positive outcomes" } },
+    x: { ...shares, title: axisTitle("Score") },
+    y: { ...shares, title: axisTitle("Share of positive outcomes") },
     said: ({ dataset, parsed, raw }) => {
       const rows = dataset.label === "Live" ? ` of ${count(raw.bin.rows)} rows` : "";
       return `${dataset.label}: score ${percent(parsed.x)}, outcome ${percent(parsed.y)}${rows}`;
@@ -155,7 +160,7 @@ function Reliability({ bins }) {
 
 function Errors({ bins }) {
   return html`
-    <article class="card">
+    <article class="card whole">
       <header class="card-head"><h3>Errors by predicted value</h3></header>
       <${Table}
         caption="Errors by predicted value"
@@ -179,7 +184,7 @@ function Segments({ segments }) {
   const main = segments[0].metrics.find((one) => one.main)?.metric;
   const of = (segment) => segment.metrics.find((one) => one.metric === main && one.class === null);
   return html`
-    <article class="card">
+    <article class="card whole">
       <header class="card-head"><h3>Segments${main && html` <small>${metricName(main)}</small>`}</h3></header>
       <${Table}
         caption="Performance by segment"
@@ -199,10 +204,18 @@ function Segments({ segments }) {
 export function Performance({ findings }) {
   const { performance, model, history } = findings;
   if (!performance) return null;
-  const { confusion, reliability, error_bins: errors, metrics } = performance;
+  const { confusion, reliability, error_bins: errors } = performance;
+  const rank = (one) => (one.main ? 0 : one.judged ? 1 : 2);
+  const metrics = [...performance.metrics].sort((a, b) => rank(a) - rank(b));
   const judged = metrics.find((one) => one.judged);
   const state = (judged?.realised ?? judged?.estimated)?.state;
-  const words = { alarm: `${judged && metricName(judged.metric)} is worse`, ok: "As good as in training" };
+  const name = judged && metricName(judged.metric);
+  const words = {
+    alarm: `${name} is worse than in training`,
+    ok: "As good as in training",
+    few_rows: `Too few rows to judge ${name}`,
+    few_training_rows: `Too few training rows to judge ${name}`,
+  };
   return html`
     <${Section}
       id="performance"
@@ -211,15 +224,16 @@ export function Performance({ findings }) {
     >
       ${performance.unmeasured && html`<p class="muted">No baseline: ${performance.unmeasured}.</p>`}
       <${Headline} performance=${performance} />
-      <${PerformanceCurves} history=${history} />
+      <${PerformanceCurves} history=${history} metrics=${metrics} />
       <div class="cards">
         ${confusion && html`<${Confusion} confusion=${confusion} classes=${model.classes} />`}
         ${reliability?.some((bin) => bin.rows) && html`<${Reliability} bins=${reliability} />`}
         ${errors?.some((bin) => bin.rows) && html`<${Errors} bins=${errors} />`}
         ${metrics.length > 0 && html`
-          <article class="card">
+          <article class="card whole">
             <header class="card-head"><h3>All metrics</h3></header>
             <${Metrics} metrics=${metrics} name="All metrics" />
+            ${performance.method && html`<p class="muted">Training was measured out of sample: ${performance.method}.</p>`}
           </article>
         `}
         <${Segments} segments=${performance.segments} />

@@ -9,7 +9,7 @@ export function Signals({ findings }) {
   if (!signals) return null;
   const now = Date.parse(findings.created) / 1000;
   const failing = findings.problems.some((one) => one.check === "errors");
-  const { latency, model_latency: model, workers } = signals;
+  const { latency, model_latency: model, prediction_error_ratio: failed, workers } = signals;
   return html`
     <${Section} id="signals" title="Service">
       <${Tiles}>
@@ -20,8 +20,8 @@ export function Signals({ findings }) {
         <${Tile}
           name="Rows predicted"
           value=${perSecond(signals.predictions_per_second)}
-          note=${signals.prediction_error_ratio ? `${percent(signals.prediction_error_ratio)} failed in the model` : `last ${before(signals.last_prediction, now)}`}
-          alarm=${failing && signals.prediction_error_ratio > 0}
+          note=${failed ? `${percent(failed)} failed in the model` : `last row ${before(signals.last_prediction, now)}`}
+          alarm=${failing && failed > 0}
         />
         <${Tile} name="Time in the model" value=${duration(model.p50)} note=${`p95 ${duration(model.p95)}, per call`} />
       <//>
@@ -47,12 +47,11 @@ export function Signals({ findings }) {
 }
 
 const OUTCOMES = {
-  counted: "counted",
-  duplicate: "duplicates",
-  orphan: "without a prediction",
-  contradiction: "contradict an earlier one",
-  invalid: "invalid",
-  expired: "expired",
+  duplicate: "Duplicates",
+  orphan: "Without a prediction",
+  contradiction: "Contradict an earlier one",
+  invalid: "Invalid",
+  expired: "Expired",
 };
 
 export function Labels({ findings }) {
@@ -66,7 +65,7 @@ export function Labels({ findings }) {
         <${Tile} name="Labels counted" value=${count(labels.arrived)} note=${labels.last_label ? `last ${before(labels.last_label, now)}` : "none yet"} />
         <${Tile} name="Come after" value=${duration(labels.lag_p50_seconds)} note=${`p95 ${duration(labels.lag_p95_seconds)}`} />
         <${Tile} name="Waiting for a label" value=${count(labels.pending)} note=${labels.oldest_pending ? `oldest ${before(labels.oldest_pending, now)}` : "predictions"} />
-        ${others.map(([name, n]) => html`<${Tile} key=${name} name=${`Labels ${OUTCOMES[name] ?? name}`} value=${count(n)} />`)}
+        ${others.map(([name, n]) => html`<${Tile} key=${name} name=${OUTCOMES[name] ?? name} value=${count(n)} />`)}
       <//>
       ${labels.coverage.length > 0 && html`
         <${Fold} summary="How many predictions have a label, by their age">
@@ -92,16 +91,26 @@ export function Health({ findings }) {
   const asked = canary && canary.equal + canary.different + canary.failed;
   const rows = [];
   const add = (what, said, bad = false) => rows.push([what, said, bad]);
-  if (hash) add("Profile", hash === model.profile_hash ? "the one that serves" : `another one serves: ${hash}`, hash !== model.profile_hash);
+  if (hash) {
+    const same = hash === model.profile_hash;
+    add("Profile", same ? "the one that serves" : `another one serves: ${hash}`, !same);
+  }
   if (canary) {
     const same = canary.equal === asked;
-    add("Rows asked again", same ? `all ${count(asked)} answered as in training` : `${count(canary.different)} of ${count(asked)} answered otherwise, ${count(canary.failed)} failed`, !same);
+    const other = `${count(canary.different)} of ${count(asked)} answered otherwise, ${count(canary.failed)} failed`;
+    add("Rows asked again", same ? `all ${count(asked)} answered as in training` : other, !same);
   }
   if (libraries.length && !other.length) add("Libraries", `${libraries.length} as in training`);
-  for (const one of other) add(one.library, `${one.serving}, trained with ${one.training}: ${LEVELS[one.mismatch]}`, one.mismatch > 1);
+  for (const one of other) {
+    const versions = `${one.serving}, trained with ${one.training}`;
+    add(one.library, `${versions}: ${LEVELS[one.mismatch]}`, one.mismatch > 1);
+  }
   if (skew.schema_checks && !schema.length) add("Columns", "as in training");
   for (const one of schema) add(one.feature || "Columns", `${one.check}, ${count(one.count)} times`, true);
-  for (const one of lost) add(`Monitoring: ${one.where}`, `${count(one.count)} ${one.reason ? `dropped (${one.reason})` : "failures"}`, true);
+  for (const one of lost) {
+    const what = one.reason ? `dropped (${one.reason})` : "failures";
+    add(`Monitoring: ${one.where}`, `${count(one.count)} ${what}`, true);
+  }
   if (!rows.length) return null;
   return html`
     <${Section} id="health" title="Serving as trained">

@@ -1,7 +1,7 @@
 // What stands first: which model, since when, and the verdict.
 import { html } from "./library.js";
 import { Fold } from "./parts.js";
-import { CHECKS, STATES, count, duration, figure, moment, shortened } from "./words.js";
+import { CHECKS, STATES, count, duration, figure, moment, sentence, shortened } from "./words.js";
 
 const SOURCES = {
   process: "counted by this service",
@@ -22,11 +22,16 @@ export function Verdict({ findings }) {
   return html`
     <section class="verdict ${state}" aria-label="Verdict">
       <p class="headline"><span class="dot" aria-hidden="true" />${HEADLINES[state]}</p>
-      <p class="sentence">${verdict}.</p>
+      <p class="sentence">${sentence(verdict)}.</p>
       ${problems.length > 0 && html`
         <${Fold} summary=${problems.length > 1 ? `${count(problems.length)} problems, the worst first` : "The problem"}>
           <ol class="problems">
-            ${problems.map((one) => html`<li><span class="tag">${CHECKS[one.check] ?? one.check}</span><span>${one.text}</span></li>`)}
+            ${problems.map((one) => html`
+              <li>
+                <span class="tag">${CHECKS[one.check] ?? one.check}</span>
+                <span>${sentence(one.text)}</span>
+              </li>
+            `)}
           </ol>
         <//>
       `}
@@ -71,7 +76,11 @@ export function Judged({ findings }) {
   return html`
     <footer class="foot">
       <p>
-        ${`A change alarms when it is no chance (z above ${figure(judging.z_threshold)}, so that ${figure(judging.alarms_per_month)} false alarm a month is expected of ${count(judging.tests)} questions) and when it matters (PSI beyond noise above ${figure(judging.psi_excess)} or ${figure(judging.variation_factor)} times what days drift by themselves; a rate by ${figure(100 * judging.rate_difference)} points).${short}`}
+        A change alarms when it is no chance (z above ${figure(judging.z_threshold)}, so that of${" "}
+        ${count(judging.tests)} questions no more false alarms a month are expected than${" "}
+        ${figure(judging.alarms_per_month)}) and when it matters (PSI beyond noise above${" "}
+        ${figure(judging.psi_excess)} or ${figure(judging.variation_factor)} times what days drift by
+        ${" "}themselves; a rate by ${figure(100 * judging.rate_difference)} points).${short}
       </p>
       <p>modelmeter ${modelmeter}, ${moment(Date.parse(created) / 1000)}</p>
     </footer>
@@ -83,7 +92,9 @@ function usual(part) {
   const median = part.quantiles.find((one) => one.q === 0.5);
   if (part.kind === "datetime") return median ? new Date(median.training * 1000).toISOString() : null;
   if (median) return Number(median.training.toPrecision(4));
-  const [most] = [...part.bins].filter((bin) => bin.kind === "category").sort((a, b) => b.training_rows - a.training_rows);
+  const [most] = part.bins
+    .filter((bin) => bin.kind === "category")
+    .sort((a, b) => b.training_rows - a.training_rows);
   if (!most) return null;
   return part.kind === "boolean" ? most.label.toLowerCase() === "true" : most.label;
 }
@@ -91,7 +102,7 @@ function usual(part) {
 // The most that is written into an example.
 const MOST_FEATURES = 30;
 
-export function example(findings, url) {
+function example(findings, url) {
   const row = Object.fromEntries(findings.features.slice(0, MOST_FEATURES).map((part) => [part.name, usual(part)]));
   const body = JSON.stringify(row).replaceAll("'", "'\\''");
   return `curl ${url} -H 'Content-Type: application/json' \\\n  -d '${body}'`;
@@ -110,4 +121,6 @@ export function Empty({ findings, predictUrl }) {
   `;
 }
 
-export const stateTitle = (findings) => `${findings.state === "alarm" ? "● " : ""}${findings.model.name} ${findings.model.version}: ${STATES[findings.state]}`;
+export function stateTitle({ state, model }) {
+  return `${state === "alarm" ? "● " : ""}${model.name} ${model.version}: ${STATES[state]}`;
+}

@@ -5,10 +5,10 @@ export const NOTHING = "–";
 export function percent(share) {
   if (share === null || share === undefined) return NOTHING;
   const points = 100 * share;
-  if (points > 0 && points < 0.1) return "< 0.1 %";
-  if (points > 99.9 && points < 100) return "> 99.9 %";
+  if (points > 0 && points < 0.1) return "< 0.1\u00a0%";
+  if (points > 99.9 && points < 100) return "> 99.9\u00a0%";
   const digits = (points > 0 && points < 1) || (points > 99 && points < 100) ? 1 : 0;
-  return `${points.toFixed(digits)} %`;
+  return `${points.toFixed(digits)}\u00a0%`;
 }
 
 export function count(rows) {
@@ -23,9 +23,15 @@ export function figure(value) {
   return String(Number(value.toPrecision(3)));
 }
 
+// A score beside others of its kind: as many digits as they have.
+export function score(value) {
+  if (value === null || value === undefined) return NOTHING;
+  return Math.abs(value) < 10 ? value.toFixed(3).replace("-", "−") : figure(value);
+}
+
 export function signed(value) {
   if (value === null || value === undefined) return NOTHING;
-  return value > 0 ? `+${figure(value)}` : figure(value).replace("-", "−");
+  return value > 0 ? `+${score(value)}` : score(value);
 }
 
 export function perSecond(rate) {
@@ -35,13 +41,14 @@ export function perSecond(rate) {
 }
 
 export function duration(seconds) {
-  if (seconds === null || seconds === undefined) return NOTHING;
+  if (!Number.isFinite(seconds)) return NOTHING;
+  if (seconds === 0) return "0 s";
   if (seconds < 1) {
-    return seconds >= 0.001 ? `${figure(seconds * 1000)} ms` : `${figure(seconds * 1e6)} µs`;
+    return seconds >= 0.001 ? `${figure(seconds * 1000)}\u00a0ms` : `${figure(seconds * 1e6)}\u00a0µs`;
   }
   const units = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
   const [unit, name] = units.find(([size]) => seconds >= size);
-  return `${Number((seconds / unit).toPrecision(3))} ${name}`;
+  return `${Number((seconds / unit).toPrecision(3))}\u00a0${name}`;
 }
 
 export function bytes(size) {
@@ -81,7 +88,7 @@ export const CHECKS = {
   unseen: "unseen",
   out_of_range: "out of range",
   invalid: "invalid",
-  absent: "column absent",
+  absent: "absent",
 };
 
 // Which of its questions a feature fails: "drift, missing".
@@ -119,6 +126,11 @@ export function binName(bin) {
       ? value.toExponential(1)
       : String(Number(value.toPrecision(Math.abs(value) >= 1000 ? 5 : 3)));
   });
+}
+
+// A sentence in which no number is parted from its unit.
+export function sentence(text) {
+  return text.replaceAll(" %", "\u00a0%");
 }
 
 export function shortened(text, most = 60) {
