@@ -16,6 +16,9 @@ Where a batch comes::
     mm.check(profile, "batch.parquet")
 """
 
+import importlib
+import typing
+
 from modelmeter._errors import (
     ConfigurationError,
     DataError,
@@ -25,14 +28,36 @@ from modelmeter._errors import (
     ModelmeterError,
     ProfileError,
     ProfileFileError,
+    PushError,
     SourceUnavailableError,
     StoreUnavailableError,
 )
-from modelmeter.profile.choose import Binning
-from modelmeter.profile.measuring import Measuring
-from modelmeter.profile.profile import FeatureProfile, Profile
 from modelmeter.report import check, compare
-from modelmeter.serving.monitor import Monitor
+
+if typing.TYPE_CHECKING:
+    from modelmeter.profile.choose import Binning
+    from modelmeter.profile.measuring import Measuring
+    from modelmeter.profile.profile import FeatureProfile, Profile
+    from modelmeter.serving.monitor import Monitor
+else:
+    # On first use: who only catches an error, or asks for the version, loads no NumPy.
+    _HOMES = {
+        "Binning": "modelmeter.profile.choose",
+        "FeatureProfile": "modelmeter.profile.profile",
+        "Measuring": "modelmeter.profile.measuring",
+        "Monitor": "modelmeter.serving.monitor",
+        "Profile": "modelmeter.profile.profile",
+    }
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = globals()[name] = getattr(importlib.import_module(_HOMES[name]), name)
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
 
 __version__ = "0.1.0"
 
@@ -50,6 +75,7 @@ __all__ = [
     "Profile",
     "ProfileError",
     "ProfileFileError",
+    "PushError",
     "SourceUnavailableError",
     "StoreUnavailableError",
     "__version__",

@@ -11,6 +11,7 @@
     ├── ConfigurationError (ValueError)      a setting that cannot work, found at start-up
     ├── StoreUnavailableError (ConnectionError)   the label store's database, for now
     ├── SourceUnavailableError (ConnectionError)  a service or Prometheus that a report asks
+    ├── PushError (ConnectionError)          a Pushgateway that does not take a batch's counts
     └── MissingExtraError (ImportError)      an optional dependency; names the extra to install
 
 On the request path nothing of this is raised: monitoring counts its own failure
@@ -54,6 +55,10 @@ class StoreUnavailableError(ModelmeterError, ConnectionError):
 
 class SourceUnavailableError(ModelmeterError, ConnectionError):
     """A service, or a Prometheus, that a report is to be made from does not answer as it should."""
+
+
+class PushError(ModelmeterError, ConnectionError):
+    """A Pushgateway did not take the counts of a batch; they are kept for the next push."""
 
 
 class MissingExtraError(ModelmeterError, ImportError):

@@ -12,7 +12,11 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from modelmeter.report.schema import Findings
     from modelmeter.serving.backfill import Progress
+    from modelmeter.serving.score import Scored
+
+_MOST_PROBLEMS = 10
 
 
 def draw_backfill(steps: Iterable[Progress], *, bar_on: Console, result_on: Console) -> None:
@@ -51,3 +55,31 @@ def draw_backfill(steps: Iterable[Progress], *, bar_on: Console, result_on: Cons
     result_on.print(table)
     for row, reason in progress.examples:
         result_on.print(f"row {row:,}: {escape(reason)}")
+
+
+def draw_scored(scored: Scored, findings: Findings, *, result_on: Console) -> None:
+    """Show what came of a file that was scored, and what is wrong with it.
+
+    Parameters
+    ----------
+    scored
+        From `score`.
+    findings
+        Of what was counted.
+    result_on
+        Where it is shown.
+    """
+    from modelmeter.report.words import count, duration
+
+    lines = [
+        f"{count(scored.rows)} rows in {duration(scored.seconds)}: {escape(str(scored.out))}",
+        escape(findings["verdict"]),
+    ]
+    problems = findings["problems"]
+    lines += [f"- {escape(problem['text'])}" for problem in problems[:_MOST_PROBLEMS]]
+    if len(problems) > _MOST_PROBLEMS:
+        lines.append(f"- and {len(problems) - _MOST_PROBLEMS} more: modelmeter report says all")
+    for reason, number in scored.not_kept.items():
+        lines.append(f"{count(number)} predictions are not kept for labels: {reason}")
+    for line in lines:
+        result_on.print(line)

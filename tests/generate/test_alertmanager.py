@@ -388,6 +388,7 @@ SILENCED = [
         for target in names.AREA_OF
         if target not in (names.TARGET_DOWN, names.RULES_FAILING)
     ),
+    *((names.NOT_SERVED, {}, name, {}) for name in (names.FEATURE_DRIFT, names.NO_TRAFFIC)),
     (names.PERFORMANCE_LOW, {}, names.ESTIMATED_PERFORMANCE_LOW, {}),
     (names.FEATURE_ABSENT, {}, names.SCHEMA_MISMATCH, {"check": "missing", "feature": "f"}),
     *(
@@ -404,6 +405,8 @@ TOLD = [
     (names.FEATURE_MISSING, {"version": "2"}, names.PREDICTION_DRIFT, DRIFT),
     (names.TARGET_DOWN, {"job": "other"}, names.FEATURE_DRIFT, {}),
     (names.TARGET_DOWN, {}, names.RULES_FAILING, {}),
+    (names.NOT_SERVED, {"model": "other"}, names.FEATURE_DRIFT, {}),
+    (names.NOT_SERVED, {}, names.REPLICA_DOWN, {}),
     (names.ERROR_BUDGET_BURN, {"window": "1h"}, names.LATENCY_BUDGET_BURN, {"window": "6h"}),
     (names.ERROR_BUDGET_BURN, {"window": "3d"}, names.ERROR_BUDGET_BURN, {"window": "1h"}),
     # One replica of several, and what no fault of the data explains.

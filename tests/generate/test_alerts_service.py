@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -58,6 +59,44 @@ def test_a_service_that_does_not_answer_is_told(groups, tmp_path):
         .silent(down, "20m"),
     )
     check(tmp_path, only(groups, down, names.REPLICA_DOWN), cases)
+
+
+def test_a_model_that_nobody_serves_is_told(profile, tmp_path):
+    """Models of one job go down one by one: the other's replica answers, and is no consolation."""
+    odd = replace(profile, name='say "hi" {{ x }}')
+    quiet, info = names.NOT_SERVED, metrics.MODEL_INFO.name
+    here = {"job": "modelmeter", "instance": "a", "profile_hash": "x"}
+    cases = (
+        Case("one of two models")
+        .sees("up", "1+0x30", **REPLICA)
+        .sees("up", "1 1 1 1 1 0+0x25", **REPLICA | {"instance": "b"})
+        .sees(info, "1+0x30", **here)
+        # The other one served until its replica went down.
+        .sees(info, "1 1 1 1 1 stale", **here | {"instance": "b", "model": odd.name})
+        .silent(quiet, "4m", "6m")
+        .fires(quiet, "10m", model=odd.name, severity="critical", job="modelmeter")
+        .silent(quiet, "10m", "30m", model="flight-delay"),
+        Case("another version")
+        .sees("up", "1+0x30", **REPLICA)
+        .sees(info, "1+0x30", **here | {"version": "2"})
+        .sees(info, "1+0x30", **here | {"model": odd.name})
+        .silent(quiet, "10m"),
+        Case("in another job")
+        .sees("up", "1+0x30", **REPLICA)
+        .sees(info, "1+0x30", **here | {"job": "other"})
+        .fires(quiet, "10m", number=2),
+        # That is told of the service.
+        Case("no replica answers").sees("up", "0+0x30", **REPLICA).silent(quiet, "10m"),
+        Case("no replica is left").silent(quiet, "10m"),
+    )
+    check(tmp_path, only(alert_rules([profile, odd], SETTINGS), quiet), cases)
+
+
+def test_what_is_scored_in_batches_need_not_be_served(profile):
+    """A model without a service is not missed."""
+    settings = replace(SETTINGS, batch_every="24h")
+    assert only(alert_rules([profile], SETTINGS), names.NOT_SERVED)
+    assert not only(alert_rules([profile], settings), names.NOT_SERVED)
 
 
 def calls(case, *days, week=7 * 24 * 6, version="10m"):

@@ -109,6 +109,8 @@ class Replica:
         case.sees("up", up, model=None, version=None, **service)
         calls = " ".join("_" if n is None else str(n) for n in self._samples(self.calls))
         own = {"model": self.profile.name, "version": self.profile.version, **service}
+        known = ["_" if n is None else 1 for n in self._samples(self.calls)]
+        case.sees(metrics.MODEL_INFO.name, known, **own, profile_hash="a")
         case.sees(f"{metrics.PREDICTION_ROWS.name}_count", calls, **own)
         case.sees(metrics.HTTP_REQUESTS.name, calls, **own, status="200")
         case.sees(metrics.PREDICTIONS.name, calls, **own, outcome="ok")
@@ -134,7 +136,7 @@ def test_what_happens_without_a_fault_alarms_nobody(groups, tmp_path):
         return replace(FIRST, name=name)
 
     case = seen(
-        "six models",
+        "seven models",
         Replica(model("two replicas"), "a"),
         Replica(model("two replicas"), "b", seed=1),
         Replica(model("restart"), "c", seed=2).restarts(25),
@@ -144,6 +146,7 @@ def test_what_happens_without_a_fault_alarms_nobody(groups, tmp_path):
         Replica(SECOND, "f", seed=5).only(range(20, MINUTES + 1)),
         Replica(model("a row every ten minutes"), "g", rows=1, every=10, seed=6),
         Replica(model("never asked"), "h", rows=0),
+        Replica(OTHER, "i", seed=7),
     )
     case.computes('count(ALERTS{alertstate="firing"})', None, *LOOKED_AT)
     check(tmp_path, groups, [case], every="2m")

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from itertools import pairwise
 from urllib.parse import quote
 from urllib.request import ProxyHandler, Request, build_opener
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 from typer.testing import CliRunner
 
-from generate.alerting import Case, check, only
+import modelmeter as mm
 from generate.conftest import make_profile
+from generate.dashboards.grafana import All, fill
 from generate.labelled import SEGMENTS, Binary, Multiclass, Regression, add
 from generate.test_performance import Seen, by_class
 from generate.test_rules import STATISTICS, amount, scores_of
 from modelmeter import names
 from modelmeter._errors import ConfigurationError
 from modelmeter.cli import app
-from modelmeter.generate import alarm_series, judgement_series, performance_series, series
+from modelmeter.generate import alarm_series, performance_series, series
 from modelmeter.generate import count_series as counts
 from modelmeter.generate.alerts import names as alert_names
 from modelmeter.generate.alerts.rules import alert_rules
 from modelmeter.generate.batch import PUSHED
 from modelmeter.generate.compose import COMPOSE_FILE, PROMETHEUS_INSIDE_FILE
-from modelmeter.generate.dashboards.ids import MODEL_PANELS, model_uid
+from modelmeter.generate.dashboards import boards
 from modelmeter.generate.rulefile import render
 from modelmeter.generate.rules import recording_rules
 from modelmeter.generate.settings import Settings
@@ -49,6 +53,16 @@ BINARY, IRIS, PRICE = Binary("delay"), Multiclass("iris", ("x", 'a "b"', "z")), 
 MODELS = (BINARY, IRIS, PRICE)
 PROFILE = make_profile()
 PROFILE_NAME = (PROFILE.name, PROFILE.version)
+PROFILES = (
+    replace(PROFILE, name="delay"),
+    replace(PROFILE, name="iris", model=replace(PROFILE.model, task="multiclass")),
+    replace(
+        PROFILE,
+        name="price",
+        model=replace(PROFILE.model, task="regression", classes=()),
+        predictions=(replace(PROFILE.predictions[1], name="y_pred"),),
+    ),
+)
 _OPENER = build_opener(ProxyHandler({}))
 
 
@@ -64,19 +78,19 @@ def batch_of(model, random, rows, *, labels=True):
 
 def rows_of(profile, shift):
     """A batch of a profile's features: other rows for every `shift`; one column is not there."""
-    found = {}
+    found, name = {}, (profile.name, profile.version)
     for role, features in (("feature", profile.features), ("prediction", profile.predictions)):
         for feature in features:
             for place, bin in enumerate(feature.bins.bins):
-                row = (*PROFILE_NAME, role, feature.name, bin.kind, bin.ord, bin.label, "")
+                row = (*name, role, feature.name, bin.kind, bin.ord, bin.label, "")
                 rows = 40 * amount(feature.name, place, shift)
                 found[names.BATCH_FEATURE_ROWS, row] = rows
                 found[names.REFERENCE_ROWS, row] = feature.counts[place]
             for place, gap in enumerate(feature.gaps):
-                row = (*PROFILE_NAME, role, feature.name, f"{place:02d}")
+                row = (*name, role, feature.name, f"{place:02d}")
                 found[names.REFERENCE_GAP, row] = gap
     for i, feature in enumerate(profile.features):
-        found[names.BATCH_FEATURE_ABSENT_ROWS, (*PROFILE_NAME, feature.name)] = 300 * i
+        found[names.BATCH_FEATURE_ABSENT_ROWS, (*name, feature.name)] = 300 * i
     return found
 
 
@@ -88,7 +102,14 @@ class Gateway:
 
     def push(self, table, model):
         """Replace what was pushed for a model, as a job does when its batch is done."""
-        table = {**table, (names.BATCH_LAST_SUCCESS, model): time.time()}
+        table = {
+            **table,
+            (names.BATCH_LAST_SUCCESS, model): time.time(),
+            (names.BATCH_LAST_FAILURE, model): 0.0,
+            (names.BATCH_ROWS, model): 900.0,
+            (names.BATCH_FAILED_ROWS, model): 0.0,
+            (names.BATCH_DURATION, model): 12.5,
+        }
         self.last[model] = table
         name, version = (quote(part, safe="") for part in model)
         request = Request(
@@ -98,6 +119,25 @@ class Gateway:
         )
         with _OPENER.open(request, timeout=30) as answer:
             assert answer.status == 200
+
+
+def score(url):
+    """Score a batch that has drifted, as a job does; return what Python makes of it."""
+    random = np.random.default_rng(5)
+    X = pd.DataFrame({"size": random.normal(size=3000), "kind": random.normal(size=3000)})
+    y = np.where(X["size"] + random.normal(size=3000) > 0.3, "late", "in time")
+    estimator = make_pipeline(SimpleImputer(), LogisticRegression()).fit(X, y)
+    profile = mm.Profile.build(estimator, X, y, name="scored", version="1")
+    batch, truth = X[:900].copy(), y[:900]
+    batch["size"] += 0.7
+    batch.loc[:50, "kind"] = np.nan
+    monitor = mm.Monitor(profile, store=None)
+    y_score = monitor.watch(estimator).predict_proba(batch)[:, 1]
+    y_pred = np.where(y_score >= 0.5, "late", "in time")
+    monitor.label_batch(truth, y_pred=y_pred, y_score=y_score, X=batch)
+    monitor.push(url, job="nightly")
+    answered = batch.assign(y_pred=y_pred, y_score=y_score, y=truth)
+    return mm.compare(profile, answered, target="y").findings
 
 
 @pytest.fixture(scope="module")
@@ -120,35 +160,37 @@ def recorded(tmp_path_factory):
             windows=WINDOWS,
             scrape_interval="500ms",
             evaluation_interval="1s",
-            positions=20,
-            tasks=Tasks(classes=3, score_positions=9, scored_classes=True, regression=True),
+            positions=25,
+            tasks=Tasks(classes=3, score_positions=25, scored_classes=True, regression=True),
             batch_every="1h",
         )
         (folder / "rules" / "modelmeter.rules.yml").write_text(render(groups))
         moments = []
         with Prometheus(folder) as prometheus:
             for number in range(2):
+                scored = score(pushgateway.url)
                 for model in MODELS:
                     batch = batch_of(model, random, 900 + 300 * number)
-                    gateway.push({**model.reference(), **batch}, model.name)
+                    features = rows_of(replace(PROFILE, name=model.name[0], predictions=()), number)
+                    gateway.push({**features, **model.reference(), **batch}, model.name)
                 gateway.push(rows_of(PROFILE, number), PROFILE_NAME)
                 pushed = time.time()
                 prometheus.wait_for(
                     f"min({names.BATCH_LAST_SUCCESS.name}) > {pushed - 60}\n"
                     f"and min(timestamp({names.BATCH_LAST_SUCCESS.name})) > {pushed}\n"
-                    f"and count({names.BATCH_LAST_SUCCESS.name}) == {len(MODELS) + 1}"
+                    f"and count({names.BATCH_LAST_SUCCESS.name}) == {len(MODELS) + 2}"
                 )
                 # Groups read each other: what the first computes the last has one turn later.
                 for _ in range(3):
                     prometheus.wait_for_evaluations(time.time())
                 moments.append((time.time(), dict(gateway.last)))
-            yield prometheus, moments
+            yield prometheus, moments, scored
             assert prometheus.problems() == ""
 
 
 def test_rows_are_those_of_the_batch_that_came_last(recorded):
     """After each batch the window holds exactly its rows, and nothing of the one before."""
-    prometheus, moments = recorded
+    prometheus, moments, _ = recorded
     for moment, last in moments:
         found = {
             tuple(one.labels.get(label, "") for label in names.FEATURE_BIN.labels): one.value
@@ -166,6 +208,8 @@ def test_rows_are_those_of_the_batch_that_came_last(recorded):
             for metric, row in table
             if metric is names.REFERENCE_ROWS
         }
+        # That of the monitor has a test of its own.
+        found = {row: value for row, value in found.items() if row[0] != "scored"}
         # Rows in bins that training does not know count nowhere.
         assert found == {row: value for row, value in sent.items() if row in known}
         assert sum(found.values()) > 5000
@@ -173,7 +217,7 @@ def test_rows_are_those_of_the_batch_that_came_last(recorded):
 
 def test_drift_equals_python(recorded):
     """Every statistic of every feature of the batch is the Python function's."""
-    prometheus, moments = recorded
+    prometheus, moments, _ = recorded
     for shift, (moment, _) in enumerate(moments):
         for feature in (*PROFILE.features, *PROFILE.predictions):
             scores = scores_of(feature, live_of(feature, shift))
@@ -195,7 +239,7 @@ def live_of(feature, shift):
 
 def test_states_equal_python(recorded):
     """Thresholds and states are those that the report's judging gives for as many batches."""
-    prometheus, moments = recorded
+    prometheus, moments, _ = recorded
     moment, _ = moments[-1]
     judging = judge_batch(batches_per_month=720)
     # The rules also ask about the windows of a service.
@@ -216,8 +260,8 @@ def test_states_equal_python(recorded):
         of_feature = {"feature": feature.name, "window": "batch"}
         assert value(alarm_series.DRIFT_STATE, **of_feature) == state
         drifts.add(state)
-        for check in ("missing", "invalid"):
-            kinds = np.array([bin.kind for bin in feature.bins.bins]) == check
+        for kind in ("missing", "invalid"):
+            kinds = np.array([bin.kind for bin in feature.bins.bins]) == kind
             sides = (
                 *(live[kinds].sum(), live.sum()),
                 *(np.array(feature.counts)[kinds].sum(), sum(feature.counts)),
@@ -225,7 +269,7 @@ def test_states_equal_python(recorded):
             share = np.array([sides[2] / sides[3]])
             matters = float(limits.rates(share, [feature])[0])
             state = int(rate_state(*sides, z=z, matters=matters))
-            assert value(alarm_series.RATE_STATE, check=check, **of_feature) == state
+            assert value(alarm_series.RATE_STATE, check=kind, **of_feature) == state
             rates.add(state)
     assert 1 in drifts
     assert len(rates) > 1
@@ -239,7 +283,7 @@ def test_states_equal_python(recorded):
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name[0])
 def test_performance_equals_python(recorded, model, source, segment):
     """Realised and estimated figures and their errors, from exactly the rows that were pushed."""
-    prometheus, moments = recorded
+    prometheus, moments, _ = recorded
     moment, last = moments[-1]
     seen = Seen((prometheus, moment, None), model, segment, source, "batch")
     if model is PRICE:
@@ -273,180 +317,97 @@ def test_performance_equals_python(recorded, model, source, segment):
         assert values == pytest.approx(sent)
 
 
+def test_what_a_monitor_pushed_is_what_python_finds(recorded):
+    """From `monitor.push` on: drift, rates and performance are those of `mm.compare`."""
+    prometheus, moments, scored = recorded
+    moment, _ = moments[-1]
+
+    def value(name, **labels):
+        wanted = {"model": "scored", "window": "batch", "segment": "", **labels}
+        chosen = ",".join(f'{label}="{text}"' for label, text in wanted.items())
+        return prometheus.value(f"{name}{{{chosen}}}", time=moment)
+
+    for feature in (*scored["features"], *scored["predictions"]):
+        for statistic in STATISTICS:
+            expected = feature["drift"]["z" if statistic == "g_z" else statistic]
+            if expected is not None:
+                found = value(f"model_feature:{statistic}", feature=feature["name"])
+                assert found == pytest.approx(expected, rel=1e-9, abs=1e-9), statistic
+        for one in feature["rates"]:
+            found = value(series.RATE.name, feature=feature["name"], check=one["check"])
+            assert found == pytest.approx(one["rate"])
+    size, kind = scored["features"]
+    assert (size["name"], size["drift"]["state"]) == ("size", "alarm")
+    assert value(alarm_series.DRIFT_STATE.name, feature="size") == 1
+    assert value(alarm_series.RATE_STATE.name, feature="kind", check="missing") == 1
+    assert kind["rates"][0]["state"] == "alarm"
+    for one in scored["performance"]["metrics"]:
+        figure = {"metric": one["metric"], "class": one["class"] or ""}
+        for source in ("realised", "estimated"):
+            if one[source] is None or one[source]["value"] is None:
+                continue
+            # Rules take expected counts for counts: their errors are those of so many labels.
+            for what in ("value", "error") if source == "realised" else ("value",):
+                found = value(f"model_performance:{what}", source=source, **figure)
+                assert found == pytest.approx(one[source][what], rel=1e-6, abs=1e-9), figure
+    assert value(performance_series.PERFORMANCE_ROWS.name, source="realised") == 900
+
+
+ABOUT_LABELS = {"label-outcomes", "label-lag"}
+"""Panels on labels that come one by one: those of a batch come with it."""
+
+
+@pytest.mark.parametrize("name", ["overview", *(model.name[0] for model in MODELS)])
+def test_panels_show_a_batch(recorded, name):
+    """Where a window can be chosen, every query has data for the last batch."""
+    prometheus, moments, _ = recorded
+    settings = Settings(windows=WINDOWS, scrape_interval="500ms", targets=(), batch_every="1h")
+    found = {board.title.removeprefix("Model: "): board for board in boards(PROFILES, settings)}
+    board = found.get(name) or next(iter(found.values()))
+    assert next(one for one in board.variables if one.name == "window").default == "batch"
+    values = {
+        "window": "batch",
+        "model": All(".*") if name == "overview" else name,
+        "version": All(".*"),
+        "segment": All("()"),
+        "job": All(".*"),
+        "feature": All(".*"),
+    }
+    asked = {
+        (panel.key, query.expr)
+        for panel in board.panels
+        for query in panel.queries
+        if "$window" in query.expr or "batch" in panel.key
+    }
+    empty = {
+        (key, expr)
+        for key, expr in asked
+        if not prometheus.query(fill(expr, values), time=moments[-1][0])
+    }
+    assert {(key, expr) for key, expr in empty if key not in ABOUT_LABELS} == set()
+    assert len({key for key, _ in asked}) > (2 if name == "overview" else 10)
+
+
 def test_windows_of_a_service_are_empty(recorded):
     """A batch is in its own window, and in no other."""
-    prometheus, moments = recorded
+    prometheus, moments, _ = recorded
     for one in (series.BIN_ROWS, counts.CONFUSION_ROWS, counts.ANSWER_ROWS):
         windows = prometheus.query(f"group by (window) ({one.name})", time=moments[-1][0])
         assert [found.labels["window"] for found in windows] == ["batch"]
 
 
 HOURLY = Settings(scrape_interval="1m", batch_every="1h", pushgateway="localhost:9091")
-LATE, FAILED = alert_names.BATCHES
-
-
-def minutes(*steps):
-    """Unix times of pushes as a gateway shows them minute by minute: (from minute, value)."""
-    shown = []
-    for (start, value), (stop, _) in pairwise([*steps, (300, None)]):
-        shown += [value] * (stop - start)
-    return ["_" if value is None else value for value in shown]
-
-
-def pushed(case, *steps, **labels):
-    return case.sees(names.BATCH_LAST_SUCCESS.name, minutes((0, None), *steps), **labels)
-
-
-def watched(title):
-    """A case in which Prometheus has scraped something all the time."""
-    return Case(title).sees("up", "1+0x300", model=None, version=None, job="pushgateway")
-
-
-def test_batch_that_does_not_come_is_told(tmp_path):
-    """A tenth of the period after it was due, until the next comes; whoever lost what."""
-    groups = only(alert_rules([PROFILE], HOURLY), LATE)
-    told = {"model": "flight-delay", "severity": "critical", "job": "pushgateway"}
-    through = [f"{minute}m" for minute in range(70, 200, 3)]
-    cases = [
-        pushed(watched("comes again"), (1, 60), (100, 6000), (160, 9600), (220, 13200))
-        .silent(LATE, "66m", "101m", "159m", "165m", "225m")
-        .fires(LATE, "68m", "99m", **told),
-        # At minute 96 nothing is remembered any more.
-        pushed(watched("lost"), (1, 60), (30, "stale"), (31, None))
-        .silent(LATE, "66m")
-        .fires(LATE, *through, **told),
-        watched("never came").silent(LATE, "64m").fires(LATE, "67m", "200m", **told),
-        Case("nobody looked").silent(LATE, "67m", "200m"),
-        # The old version scores no batch any more.
-        pushed(pushed(watched("new version"), (1, 60)), (60, 3600), (120, 7200), version="2")
-        .silent(LATE, "69m", "125m"),
-        pushed(watched("a part"), (1, 60), (60, 3600), (120, 7200), part="eu")
-        .sees(names.BATCH_LAST_SUCCESS.name, minutes((0, None), (1, 60)), part="us")
-        .fires(LATE, "69m", "125m", part="us")
-        .silent(LATE, "69m", "125m", part="eu"),
-        pushed(watched("another name"), (1, 60), job="old")
-        .sees(names.BATCH_LAST_SUCCESS.name, minutes((0, None), (60, 3600)), job="new")
-        .silent(LATE, "69m", "125m")
-        .fires(LATE, "128m", **told),
-    ]  # fmt: skip
-    check(tmp_path, groups, cases)
-
-
-def test_late_batch_is_described(tmp_path):
-    """The text says which model, since when, and what is normal; it links to the panel."""
-    groups = only(alert_rules([PROFILE], HOURLY), LATE)
-    uid = model_uid("flight-delay")
-    labels = {"alertname": LATE, "severity": "critical", "area": "service", "job": "pushgateway"}
-    texts = groups[0].rules[0].annotations
-    case = pushed(watched("late"), (1, 60)).says(
-        LATE,
-        "121m",
-        {**labels, "model": "flight-delay"},
-        {
-            "summary": "flight-delay: no batch has been scored for 2h 0m 0s or longer; normal is "
-            "one every 1h",
-            "description": texts["description"],
-            "dashboard_url": f"http://localhost:3000/d/{uid}?viewPanel=panel-"
-            f"{MODEL_PANELS['batch-age']}&from=now-24h&to=now",
-            "runbook_url": "docs/runbook.md#modelbatchlate",
-        },
-    )
-    check(tmp_path, groups, [case])
-
-
-def test_batch_that_failed_is_told_until_one_goes_well(tmp_path):
-    """Also where none ever went well; an old failure is none."""
-    groups = only(alert_rules([PROFILE], HOURLY), FAILED)
-    failure = names.BATCH_LAST_FAILURE.name
-    cases = [
-        pushed(Case("failed"), (1, 60), (90, 5400))
-        .sees(failure, minutes((0, 0), (60, 3600)))
-        .silent(FAILED, "59m", "91m")
-        .fires(FAILED, "61m", "89m", model="flight-delay", version="1", severity="warning"),
-        Case("from the first on").sees(failure, minutes((0, 0), (5, 300))).fires(FAILED, "6m"),
-    ]
-    check(tmp_path, groups, cases)
-
-
-def a_bin(case, steps, metric=names.BATCH_FEATURE_ROWS.name, **labels):
-    place = {"role": "feature", "feature": "x", "kind": "interval", "ord": "01", "bin": "[0, 1)"}
-    return case.sees(metric, minutes((0, None), *steps), **place, **labels)
-
-
-def test_old_batch_is_forgotten(tmp_path):
-    """Three periods after the last batch nothing is recorded of it, although a gateway shows it."""
-    rules = only(recording_rules(batch_every="1h"), "model_bin:reference_rows", "model_bin:rows")
-    old, parts, renamed = (pushed(Case(title), (10, 600)) for title in ("old", "parts", "renamed"))
-    for case in (old, parts, renamed):
-        a_bin(case, [(0, 50)], names.REFERENCE_ROWS.name)
-        a_bin(case, [(10, 7)])
-    batch = series.BIN_ROWS.where(window="batch")
-    old.computes(batch, 7, "12m", "189m").computes(batch, None, "191m", "240m")
-    # Parts of one batch add up, each as long as it is fresh.
-    pushed(a_bin(parts, [(20, 30)], part="b"), (20, 1200), part="b")
-    parts.computes(batch, 7, "15m").computes(batch, 37, "25m", "189m").computes(batch, 30, "195m")
-    # Of a part only the last batch counts, whoever pushed it: 50 would be a mixture.
-    pushed(a_bin(renamed, [(20, 3)], job="new"), (20, 1200), job="new")
-    renamed.computes(batch, 7, "15m").computes(batch, 3, "25m", "189m")
-    check(tmp_path, rules, [old, parts, renamed])
-
-
-def test_drift_of_a_batch_is_told_soon_and_ends_with_the_next(tmp_path):
-    """After two evaluations, not ten minutes; a fault of the same rows is told instead."""
-    groups = alert_rules([PROFILE], HOURLY)
-    drift, missing = alert_names.FEATURE_DRIFT, alert_names.FEATURE_MISSING
-    one = {"role": "feature", "feature": "pressure", "window": "batch"}
-
-    def drifting(title):
-        case = Case(title).sees(series.TVD.name, "0.4+0x60", **one)
-        return case.sees(alarm_series.DRIFT_STATE.name, "0+0x9 1+0x29 0+0x20", **one)
-
-    broken = drifting("broken")
-    for recorded, value in ((series.RATE, 0.3), (series.RATE_Z, 9), (alarm_series.RATE_STATE, 1)):
-        broken.sees(recorded.name, f"{value}+0x60", check="missing", **one)
-    # What was told of the service's rows is another matter.
-    service = {"alertname": missing, "alertstate": "firing", "role": "feature"}
-    cases = [
-        drifting("drift")
-        .silent(drift, "10m", "41m")
-        .fires(drift, "12m", "39m", window="batch", feature="pressure"),
-        broken.fires(missing, "2m", window="batch").silent(drift, "12m", "39m"),
-        drifting("apart")
-        .sees("ALERTS", "1+0x60", feature="pressure", window="1h", **service)
-        .fires(drift, "12m", window="batch"),
-    ]
-    check(tmp_path, only(groups, drift, missing), cases)
-
-
-def test_performance_of_a_batch_needs_labels_for_enough_of_it(tmp_path):
-    """The share of its rows that have labels counts; that of the service's does not."""
-    groups = alert_rules([PROFILE], HOURLY)
-    low = alert_names.PERFORMANCE_LOW
-    figure = {"metric": "roc_auc", "source": "realised", "window": "batch"}
-    cases = []
-    for labelled, fires in ((600, True), (400, False)):
-        case = Case(f"{labelled} of 1000").sees(judgement_series.LOSS.name, "0.1+0x30", **figure)
-        case.sees(judgement_series.STATE.name, "1+0x30", **figure)
-        rows = {"source": "realised", "window": "batch"}
-        case.sees(performance_series.PERFORMANCE_ROWS.name, f"{labelled}+0x30", **rows)
-        answers = {"role": "prediction", "feature": "y_pred", "window": "batch"}
-        case.sees(series.ROWS.name, "1000+0x30", **answers)
-        cases.append(
-            case.fires(low, "2m", window="batch") if fires else case.silent(low, "2m", "20m")
-        )
-    check(tmp_path, only(groups, low), cases)
 
 
 def test_models_without_a_service_have_no_target_to_be_down():
     """Where nothing but the gateway is scraped, no alert on targets fires for ever."""
     batches = replace(HOURLY, targets=())
-    found = {
-        kind: {rule.alert for group in alert_rules([PROFILE], settings) for rule in group.rules}
-        for kind, settings in (("both", HOURLY), ("batches", batches))
-    }
-    assert found["both"] == set(alert_names.AREA_OF)
-    down = {alert_names.TARGET_DOWN, alert_names.REPLICA_DOWN}
-    assert found["both"] - found["batches"] == down
+    both, only_batches = (
+        {rule.alert for group in alert_rules([PROFILE], settings) for rule in group.rules}
+        for settings in (HOURLY, batches)
+    )
+    assert set(alert_names.BATCHES) < only_batches
+    assert both - only_batches == {alert_names.TARGET_DOWN, alert_names.REPLICA_DOWN}
     scraped = yaml.safe_load(files(PROFILE, batches)[PROMETHEUS_FILE])["scrape_configs"]
     assert [job["job_name"] for job in scraped] == ["pushgateway"]
 
@@ -482,7 +443,7 @@ def test_manifests_have_the_rules_of_batches():
         for part in ("", "-alerts")
     )
     assert names.BATCH_FEATURE_ROWS.name in rules
-    assert LATE in alerts
+    assert alert_names.BATCH_LATE in alerts
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ from real.prometheus import promtool
 EVERYTHING = {
     "image": "registry.example/$model:1",
     "token_file": "/run/secrets/metrics-token",
+    "batch_every": "24h",
+    "pushgateway": "localhost:9091",
     "notify": Notify.of(
         {
             "slack": {"team": {"api_url_file": "/run/secrets/slack-url", "channel": "#ml"}},
@@ -78,7 +80,7 @@ def test_everything_that_is_mounted_is_there(everything):
             else:
                 volumes.add(source)
         secrets |= {secret["source"] for secret in service.get("secrets", ())}
-    assert volumes == set(document["volumes"]) == {"prometheus", "alertmanager", "grafana", "model"}
+    assert volumes == set(document["volumes"]) == {*IMAGES, "model"}
     assert secrets == set(document["secrets"])
     assert {"./secrets/metrics-token", "./secrets/slack-url", "/etc/keys/desk"} < {
         secret["file"] for secret in document["secrets"].values()

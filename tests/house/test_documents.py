@@ -24,6 +24,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+ROWS = 6000  # enough for `modelmeter check` to tell
 MODELMETER = Path(sys.executable).parent / "modelmeter"
 
 
@@ -41,7 +42,7 @@ def training():
     """A model and its training data, as the README's reader has them."""
     random = np.random.default_rng(0)
     X = pd.DataFrame(
-        {"temp": random.normal(50, 9, 400), "origin": random.choice(["JFK", "LGA", "EWR"], 400)}
+        {"temp": random.normal(50, 9, ROWS), "origin": random.choice(["JFK", "LGA", "EWR"], ROWS)}
     )
     y = pd.Series((X["temp"] > 50).astype(int), name="late")
     encode = make_column_transformer((OneHotEncoder(), ["origin"]), remainder="passthrough")
@@ -56,6 +57,7 @@ def folder(training, tmp_path, monkeypatch):
     X.assign(late=y).to_parquet(tmp_path / "train.parquet")
     labels = {"prediction_id": ["a", "b"], "y_true": [0, 1]}
     pd.DataFrame(labels).to_parquet(tmp_path / "labels.parquet")
+    X.to_parquet(tmp_path / "new.parquet")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -69,13 +71,13 @@ def test_python_blocks_run(path, training, folder):
         exec(compile(block, str(path), "exec"), namespace)
     if path.name == "README.md":
         assert namespace["monitor"].profile.name == "flight-delay"
-        assert len(namespace["model"].predict(X)) == 400
+        assert len(namespace["model"].predict(X)) == ROWS
 
 
 def test_readme_commands_run(folder):
     """The README's commands do what they say, on the files that they name."""
     found = [c for c in commands(ROOT / "README.md") if c.startswith("modelmeter")]
-    assert len(found) == 5
+    assert len(found) == 8
     for command in found:
         words = shlex.split(command)
         if words[1] == "serve":
@@ -85,7 +87,8 @@ def test_readme_commands_run(folder):
             assert words[2:] == ["--duration", "90"]
         else:
             subprocess.run([MODELMETER, *words[1:]], check=True, capture_output=True)
-    assert (folder / "deploy" / "prometheus.yml").is_file()
+    for written in ("deploy/prometheus.yml", "scored.parquet", "report.html"):
+        assert (folder / written).is_file()
 
 
 def serve_and_predict(words):
@@ -153,3 +156,12 @@ def test_deploy_commands_run(folder):
         subprocess.run([MODELMETER, *words[1:]], check=True, capture_output=True)
     assert (folder / "deploy" / "compose.yml").is_file()
     assert (folder / "deploy" / "kubernetes" / "kustomization.yaml").is_file()
+
+
+def test_batch_commands_run(folder):
+    """What docs/batch.md says to score is scored."""
+    found = commands(ROOT / "docs" / "batch.md")
+    assert [shlex.split(command)[1] for command in found] == ["profile", "score"]
+    for command in found:
+        subprocess.run([MODELMETER, *shlex.split(command)[1:]], check=True, capture_output=True)
+    assert len(pd.read_parquet(folder / "scored.parquet")) == ROWS

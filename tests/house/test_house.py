@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import modelmeter
@@ -26,6 +27,8 @@ def load_script(name):
 
 def test_public_names_are_sorted_and_there():
     """``__all__`` is sorted and names all that the package offers, and nothing else."""
+    assert all(hasattr(modelmeter, name) for name in modelmeter.__all__)
+    assert set(modelmeter.__all__) <= set(dir(modelmeter))
     offered = {
         name
         for name, value in vars(modelmeter).items()
@@ -33,18 +36,31 @@ def test_public_names_are_sorted_and_there():
     }
     assert modelmeter.__all__ == sorted(modelmeter.__all__)
     assert offered <= set(modelmeter.__all__)
-    assert all(hasattr(modelmeter, name) for name in modelmeter.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'monitor'"):
+        modelmeter.monitor  # noqa: B018
 
 
-def test_importing_loads_no_heavy_library_and_starts_nothing():
-    """Importing modelmeter loads no library that is heavy or optional, and starts no thread."""
-    code = (
-        "import sys, threading, modelmeter\n"
-        "heavy = {'pandas', 'polars', 'pyarrow', 'sklearn', 'scipy', 'fastapi', 'starlette',"
-        "         'sqlalchemy'}\n"
-        "print(sorted(heavy & set(sys.modules)), threading.active_count())"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+HEAVY = {
+    *("pandas", "polars", "pyarrow", "narwhals", "sklearn", "scipy", "fastapi", "starlette"),
+    *("sqlalchemy", "prometheus_client", "typer", "jinja2", "yaml", "grafana_foundation_sdk"),
+}
+
+
+@pytest.mark.parametrize(
+    ("code", "light"),
+    [
+        ("import modelmeter; modelmeter.__version__", {"numpy", "logging", "json"}),
+        ("import modelmeter as mm; mm.Monitor(mm.Profile.load(sys.argv[1]))", set()),
+    ],
+    ids=["import", "monitor"],
+)
+def test_importing_loads_no_heavy_library_and_starts_nothing(code, light, tmp_path):
+    """Neither importing modelmeter nor monitoring loads what is heavy or optional, or a thread."""
+    path = tmp_path / "a.profile.json"
+    modelmeter.Profile.build(None, np.arange(9.0).reshape(-1, 1), name="a", version="1").save(path)
+    loaded = f"print(sorted({HEAVY | light} & set(sys.modules)), threading.active_count())"
+    command = [sys.executable, "-c", f"import sys, threading\n{code}\n{loaded}", path]
+    result = subprocess.run(command, capture_output=True, text=True)
     assert result.stdout.strip() == "[] 1", result.stderr
 
 

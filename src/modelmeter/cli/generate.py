@@ -48,6 +48,20 @@ def generate(
     no_alertmanager: Annotated[
         bool, typer.Option("--no-alertmanager", help="Send alerts nowhere.")
     ] = False,
+    no_target: Annotated[
+        bool,
+        typer.Option("--no-target", help="No service to scrape: models only run in batches."),
+    ] = False,
+    batch_every: Annotated[
+        str | None,
+        typer.Option(
+            help="How often every model scores a batch and pushes what it counted, such as 24h."
+        ),
+    ] = None,
+    pushgateway: Annotated[
+        str | None,
+        typer.Option(help="host:port of the Pushgateway, for Prometheus to scrape."),
+    ] = None,
     notify: Annotated[
         Path | None,
         typer.Option(
@@ -105,12 +119,14 @@ def generate(
     written = write(
         [Profile.load(path) for path in profile],
         out,
-        targets=tuple(target or ("localhost:5000",)),
+        targets=() if no_target else tuple(target or ("localhost:5000",)),
         windows=windows_of(window or ["24h"], short_window),
         job=job,
         scrape_interval=scrape_interval,
         token_file=token_file,
         alertmanagers=() if no_alertmanager else tuple(alertmanager or ("localhost:9093",)),
+        batch_every=batch_every,
+        pushgateway=pushgateway,
         notify=Notify() if notify is None else Notify.load(notify),
         image=image,
         kubernetes=kubernetes,

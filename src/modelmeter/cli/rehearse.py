@@ -180,7 +180,9 @@ def _print(found: Rehearsal) -> None:
     console = _console()
     console.print(
         f"{escape(found.model)} version {escape(found.version)}: {found.rows:,} rows and "
-        f"{found.labels:,} labels from {_day(found.start)} to {_day(found.end)} "
+        # The first step ends where the history begins, the last where it is over.
+        f"{found.labels:,} labels from {_day(found.start + found.step)} to "
+        f"{_day(found.end - found.step)} "
         f"({found.months:.1f} months), every {_duration(found.step)}"
     )
     if found.invalid_labels:
@@ -190,8 +192,8 @@ def _print(found: Rehearsal) -> None:
         console.print(f"silent: {', '.join(silent)}")
     number = len(found.episodes)
     console.print(
-        f"{number:,} alarms, {found.per_month(number):.1f} in a month; accepted are "
-        f"{found.alarms_per_month:g} false ones"
+        f"{number:,} alarm{'' if number == 1 else 's'}, {found.per_month(number):.1f} in a month; "
+        f"false ones that are accepted: {found.alarms_per_month:g}"
     )
     if advice := found.advice():
         console.print(escape(advice), style="yellow")

@@ -22,7 +22,14 @@ class Format(StrEnum):
     markdown = "markdown"
 
 
-_SUFFIXES = {".json": Format.json, ".md": Format.markdown}
+_SUFFIXES = {
+    "": Format.html,
+    ".html": Format.html,
+    ".htm": Format.html,
+    ".json": Format.json,
+    ".md": Format.markdown,
+    ".markdown": Format.markdown,
+}
 
 Prediction = Annotated[
     str | None,
@@ -91,6 +98,7 @@ def report(
         raise ConfigurationError(
             f"give one of --data, --url and --prometheus, not {' and '.join(given) or 'none'}"
         )
+    chosen = format or _format_of(out)
     budget = reading.budget_of(alarms_per_month)
     token = None if token_file is None else token_file.read_text().strip()
     if data is not None:
@@ -101,13 +109,20 @@ def report(
         found = reading.of_url(profile, url, token, budget)
     else:
         found = reading.of_prometheus(profile, str(prometheus), window, token, budget)
-    chosen = format or _SUFFIXES.get(out.suffix if out else "", Format.html)
     text = _written(found, chosen)
     if out is not None:
         out.write_text(text, encoding="utf-8")
         errors.print(f"{escape(str(out))}: {escape(found['verdict'])}", soft_wrap=True)
     else:
         output.out(text, end="", highlight=False)
+
+
+def _format_of(out: Path | None) -> Format:
+    suffix = "" if out is None else out.suffix.lower()
+    if suffix not in _SUFFIXES:
+        known = ", ".join(filter(None, _SUFFIXES))
+        raise ConfigurationError(f"--out ends in {suffix!r}, not {known}: say which --format")
+    return _SUFFIXES[suffix]
 
 
 def _written(findings: Findings, chosen: Format) -> str:

@@ -49,10 +49,17 @@ def serve(
     retention_days: Annotated[
         float, typer.Option(help="How long a prediction waits for its label.")
     ] = 90.0,
+    prometheus: Annotated[
+        str | None,
+        typer.Option(
+            help="URL of a Prometheus that /monitor asks for any window and for all replicas.",
+            envvar="MODELMETER_PROMETHEUS",
+        ),
+    ] = None,
     trust: Trust = None,
     log_level: Annotated[str, typer.Option(help="Of uvicorn.")] = "info",
 ) -> None:
-    """Serve a model with everything monitored: /predict, /feedback, /metrics, /health, /ready."""
+    """Serve a model with everything monitored: /predict, /feedback, /metrics, /monitor, /health."""
     from modelmeter.serving.app import Settings
     from modelmeter.serving.app import serve as run
 
@@ -65,5 +72,6 @@ def serve(
         token_file=str(token_file) if token_file else None,
         store=store_of(store, none=no_labels),
         retention_days=retention_days,
+        prometheus=prometheus,
     )
     run(settings, host=host, port=port, workers=workers, log_level=log_level)

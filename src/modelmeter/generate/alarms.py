@@ -16,7 +16,7 @@ from modelmeter.generate import alarm_series, judgement_series, series
 from modelmeter.generate.performance_alarms import QUESTIONS
 from modelmeter.generate.promql import Labels, at_least, many_to_one, selector, sum_by
 from modelmeter.generate.rulefile import Rule
-from modelmeter.generate.timing import Timing
+from modelmeter.generate.timing import BATCH, Timing
 from modelmeter.stats.alarms import LARGE, POWER_Z
 from modelmeter.stats.budget import (
     DAYS_Z,
@@ -27,9 +27,6 @@ from modelmeter.stats.budget import (
     AlarmBudget,
     independent_windows,
 )
-
-BATCH: Final = "batch"
-"""The window of what a scoring job pushed."""
 
 _WHOLE: Final = 'segment=""'
 _HOUR: Final = 3_600_000

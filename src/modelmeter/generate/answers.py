@@ -11,6 +11,7 @@ from typing import Final
 
 from modelmeter import names
 from modelmeter.generate import count_series as series
+from modelmeter.generate.batch import last_batch
 from modelmeter.generate.promql import (
     Labels,
     many_to_one,
@@ -58,6 +59,8 @@ def answer_rules(labels: Labels, timing: Timing, tasks: Tasks) -> Iterator[Rule]
             rows = over_window(metric.name, series.CLASS_SCORE_ROWS.name, window, timing)
             by_answer = labels.of(*metric.labels)
             yield series.CLASS_SCORE_ROWS.rule(sum_by(by_answer, rows), window=window.text)
+        for text, rows in last_batch(metric, labels, timing):
+            yield series.CLASS_SCORE_ROWS.rule(rows, window=text)
     yield series.ANSWER_ROWS.rule("\nor\n".join(_answers(labels, tasks)))
 
 

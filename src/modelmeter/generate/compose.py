@@ -3,7 +3,8 @@
 ::
 
     out/
-      compose.yml             Prometheus, Alertmanager, Grafana; the model where there is an image
+      compose.yml             Prometheus, Alertmanager, Grafana; the model where there is an
+                              image, a Pushgateway where there are batches
       prometheus.compose.yml  prometheus.yml as it must be inside a container
       model.profile.json      what the model's container is to compare with
 
@@ -41,6 +42,7 @@ IMAGES: Final = {
     "prometheus": "prom/prometheus:v3.15.0",
     "alertmanager": "prom/alertmanager:v0.34.1",
     "grafana": "grafana/grafana:13.2.3",
+    "pushgateway": "prom/pushgateway:v1.11.3",
 }
 """What was current when this was written; a ``compose.override.yml`` may say otherwise."""
 
@@ -82,11 +84,13 @@ def inside(settings: Settings) -> Settings:
     targets = [_seen(target, model) for target in settings.targets]
     if model is not None and model not in targets:
         targets.insert(0, model)
+    gateway = settings.pushgateway and _seen(settings.pushgateway, "pushgateway:9091")
     managers = [_seen(host, "alertmanager:9093") for host in settings.alertmanagers]
     return replace(
         settings,
         targets=tuple(dict.fromkeys(targets)),
         alertmanagers=tuple(dict.fromkeys(managers)),
+        pushgateway=gateway,
     )
 
 
@@ -109,6 +113,8 @@ def compose_file(settings: Settings, texts: Mapping[str, str]) -> str:
     if any(map(is_loopback, settings.alertmanagers)):
         services["alertmanager"] = _alertmanager(texts)
     services["grafana"] = _grafana(settings, texts)
+    if settings.pushgateway is not None and is_loopback(settings.pushgateway):
+        services["pushgateway"] = _pushgateway(texts)
     if settings.image:
         services["model"] = _model(settings, texts)
     mounts = [mount for service in services.values() for mount in service["volumes"]]
@@ -176,6 +182,16 @@ def _alertmanager(texts: Mapping[str, str]) -> _Service:
         ],
         **_secrets(secrets_in(texts[ALERTMANAGER_FILE]), "/etc/alertmanager"),
         **_health("amtool", "--alertmanager.url=http://127.0.0.1:9093", "cluster", "show"),
+    }
+
+
+def _pushgateway(texts: Mapping[str, str]) -> _Service:
+    return {
+        **_common("pushgateway", texts, [], port=9091),
+        # It shows the last batch until the next comes, also when it was started again.
+        "command": ["--persistence.file=/pushgateway/metrics", "--persistence.interval=1m"],
+        "volumes": ["pushgateway:/pushgateway"],
+        **_health("wget", "-q", "--spider", "http://127.0.0.1:9091/-/ready"),
     }
 
 

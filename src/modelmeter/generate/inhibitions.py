@@ -67,6 +67,12 @@ INHIBITIONS: Final = (
         "While no replica answers, all else that is said of the service is old, or follows from "
         "it. One replica of several is another alert, which silences nothing.",
     ),
+    Inhibition(
+        (_is(names.NOT_SERVED),),
+        (f'area=~"{_either(*names.AREAS)}"', f'alertname!="{names.NOT_SERVED}"'),
+        ("job", "model"),
+        "While no replica serves a model, all else that is said of the model is old.",
+    ),
     *_faster_burns(),
     Inhibition(
         (_is(*names.BROKEN, *names.UNUSUAL),),

@@ -62,7 +62,7 @@ def performance_alarm_rules(
     """
     if not tasks.any:
         return
-    judged = f'window=~"{"|".join(w.text for w in timing.windows[1:] or timing.windows)}"'
+    judged = f'window=~"{"|".join(timing.judged)}"'
     identity = f"or on ({labels.model()})"
     yield series.HEADLINE.rule(
         f"\n{identity}\n".join(

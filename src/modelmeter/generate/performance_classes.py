@@ -13,6 +13,7 @@ from modelmeter import names
 from modelmeter.generate import count_series as series
 from modelmeter.generate import performance_series as figures
 from modelmeter.generate.answers import times
+from modelmeter.generate.batch import last_batch
 from modelmeter.generate.performance_slopes import slope_rules
 from modelmeter.generate.promql import Labels, largest, many_to_one, rename, rise, selector, sum_by
 from modelmeter.generate.rulefile import Rule
@@ -54,6 +55,8 @@ def _confusion(labels: Labels, timing: Timing, tasks: Tasks) -> Iterator[Rule]:
         yield series.CONFUSION_ROWS.rule(
             sum_by(cell, arrived), source=_REALISED, window=window.text
         )
+    for text, rows in last_batch(metric, labels, timing):
+        yield series.CONFUSION_ROWS.rule(rows, source=_REALISED, window=text)
     by_answer = labels.model("y_pred", "ord", "bin")
     whole = f"on ({by_answer}) count by ({by_answer}) ({series.OUTCOME_RATIO.name}) > 1"
     expected = []

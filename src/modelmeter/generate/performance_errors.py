@@ -12,6 +12,7 @@ from modelmeter import names
 from modelmeter.generate import count_series as series
 from modelmeter.generate import performance_series as figures
 from modelmeter.generate.answers import times
+from modelmeter.generate.batch import last_batch
 from modelmeter.generate.promql import Labels, at_least, largest, rise, sum_by
 from modelmeter.generate.rulefile import Rule
 from modelmeter.generate.timing import Timing
@@ -45,6 +46,8 @@ def _sums(labels: Labels, timing: Timing) -> Iterator[Rule]:
         yield series.ERROR_BIN_SUM.rule(
             sum_by(f"{by_bin}, statistic", arrived), source="realised", window=window.text
         )
+    for text, sums in last_batch(metric, labels, timing):
+        yield series.ERROR_BIN_SUM.rule(sums, source="realised", window=text)
     for statistic in ERROR_SUMS:
         # Each row counts once: any statistic tells which rows have an expectation.
         ratio = series.BIN_REFERENCE_ERROR.where(
@@ -110,6 +113,8 @@ def _target(labels: Labels, timing: Timing) -> Iterator[Rule]:
             source="realised",
             window=window.text,
         )
+    for text, sums in last_batch(metric, labels, timing):
+        yield series.TARGET_SUM.rule(sums, source="realised", window=text)
     on, n = f"on ({labels.scope()})", _sum(labels, "rows")
     first = f"({_power(labels, 'above')} - {on} {_power(labels, 'below')})"
     yield series.TARGET_MEAN.rule(f"{first}\n/ {on} ({n} > 0)")

@@ -15,6 +15,7 @@ from modelmeter import names
 from modelmeter.generate import count_series as series
 from modelmeter.generate import performance_series as figures
 from modelmeter.generate.answers import OUTCOMES, times
+from modelmeter.generate.batch import last_batch
 from modelmeter.generate.promql import (
     Labels,
     largest,
@@ -87,6 +88,10 @@ def _rows(labels: Labels, timing: Timing) -> Iterator[Rule]:
             f"{arrived}\n* {outcome} {series.BIN_OUTCOME.name}",
             source="realised",
             window=window.text,
+        )
+    for text, of_batch in last_batch(metric, labels, timing):
+        yield series.BIN_ROWS.rule(
+            f"{of_batch}\n* {outcome} {series.BIN_OUTCOME.name}", source="realised", window=text
         )
     for name, place in OUTCOMES.items():
         known = f"on ({labels.model('y_true')}) {series.BIN_OUTCOME.where(outcome=name)}"

@@ -7,6 +7,7 @@ from typing import Final
 
 from modelmeter import names
 from modelmeter.generate import series
+from modelmeter.generate.batch import last_batch
 from modelmeter.generate.promql import (
     SMALLEST,
     Labels,
@@ -82,6 +83,8 @@ def _absent_rows(labels: Labels, timing: Timing) -> Iterator[Rule]:
             role="feature",
             window=window.text,
         )
+    for text, rows in last_batch(metric, labels, timing):
+        yield series.ABSENT_ROWS.rule(rows, first=False, role="feature", window=text)
 
 
 def _reference_rates(labels: Labels) -> Iterator[Rule]:

@@ -21,6 +21,7 @@ from modelmeter import names
 from modelmeter._errors import ConfigurationError
 from modelmeter.generate import series
 from modelmeter.generate.alarms import alarm_rules
+from modelmeter.generate.batch import last_batch
 from modelmeter.generate.performance import performance_rules
 from modelmeter.generate.performance_alarms import performance_alarm_rules
 from modelmeter.generate.promql import (
@@ -96,6 +97,7 @@ def recording_rules(
     levels: ServiceLevels | None = None,
     smallest_loss: float = 0.02,
     lookback: int = LOOKBACK,
+    batch_every: str | None = None,
 ) -> list[Group]:
     """Make the recording rules for any number of models.
 
@@ -104,7 +106,7 @@ def recording_rules(
     windows
         How far back statistics look, as Prometheus durations. The shortest reads the
         counters; those that are a multiple of it are added up from what it recorded.
-    scrape_interval, evaluation_interval, lookback
+    scrape_interval, evaluation_interval, lookback, batch_every
         See `plan_timing`.
     positions
         Largest number of ordered bins of any feature or output (``Profile.
@@ -141,6 +143,7 @@ def recording_rules(
         scrape_interval=scrape_interval,
         evaluation_interval=evaluation_interval,
         lookback=lookback,
+        batch_every=batch_every,
     )
     if not 0 <= positions <= MAX_POSITIONS:
         raise ConfigurationError(f"positions must be 0 to {MAX_POSITIONS}, not {positions!r}")
@@ -151,7 +154,12 @@ def recording_rules(
         *_test(labels),
         *_compare_order(labels, timing, positions),
         *quality_rules(labels, timing),
-        *alarm_rules(labels, timing, budget or AlarmBudget()),
+        *alarm_rules(
+            labels,
+            timing,
+            budget or AlarmBudget(),
+            batches_per_month=timing.batches_per_month,
+        ),
     )
     performance = (*performance_rules(labels, timing, tasks := tasks or Tasks()),)
     traffic = (*traffic_rules(labels, timing, job), *skew_rules(labels, timing))
@@ -211,6 +219,10 @@ def _count_rows(labels: Labels, timing: Timing) -> Iterator[Rule]:
             f"{sum_by(labels.bin, expr)}\nand on ({labels.bin}) {_TRAINING}",
             first=i == 0,
             window=window.text,
+        )
+    for text, rows in last_batch(names.FEATURE_BIN, labels, timing):
+        yield series.BIN_ROWS.rule(
+            f"{rows}\nand on ({labels.bin}) {_TRAINING}", first=False, window=text
         )
     yield series.ROWS.rule(sum_by(labels.window, _LIVE))
 

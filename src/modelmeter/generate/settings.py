@@ -19,6 +19,9 @@ from modelmeter.generate.timing import (
 )
 from modelmeter.stats.budget import AlarmBudget
 
+PUSHGATEWAY_JOB: Final = "pushgateway"
+"""Name of the scrape job of the Pushgateway itself, and the label ``job`` of alerts on batches."""
+
 _LISTS: Final = ("targets", "windows", "keep_labels", "alertmanagers")
 _OPTIONAL: Final = ("token_file", "image")
 _SECRET: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -31,7 +34,7 @@ class Settings:
     Parameters
     ----------
     targets
-        Where the services listen, each ``host:port``.
+        Where the services listen, each ``host:port``; none where models only run in batches.
     windows
         How far back statistics look, as Prometheus durations.
     scrape_interval
@@ -69,6 +72,11 @@ class Settings:
     smallest_loss
         How many points of a score (ROC AUC, F1) a model must lose to matter, a share; the mean
         error of a regression must grow by five times this share.
+    batch_every
+        How often every model scores a batch and pushes what it counted, such as ``24h``; None
+        where none does. Of batches the window ``batch`` tells, which is the last one.
+    pushgateway
+        Where the Pushgateway listens, ``host:port``; None where something else scrapes it.
     smallest_coverage
         Share of the predictions, at the age at which most have one, that must have a label
         before labels say that a model is worse.
@@ -96,6 +104,8 @@ class Settings:
     token_file: str | None = None
     keep_labels: tuple[str, ...] = ()
     alertmanagers: tuple[str, ...] = ("localhost:9093",)
+    batch_every: str | None = None
+    pushgateway: str | None = None
     notify: Notify = field(default_factory=Notify)
     image: str | None = None
     kubernetes: bool = False
@@ -117,10 +127,23 @@ class Settings:
             if isinstance(value, str):
                 raise ConfigurationError(f"{name} must be a list, not the text {value!r}")
             object.__setattr__(self, name, tuple(value))
-        if not self.targets:
-            raise ConfigurationError("targets must name at least one 'host:port'")
+        if not self.targets and self.batch_every is None:
+            raise ConfigurationError(
+                "targets must name at least one 'host:port', unless models only run in batches "
+                "(batch_every)"
+            )
         self._check_hosts("targets", " (see scheme and metrics_path)")
         self._check_hosts("alertmanagers")
+        if self.pushgateway is not None:
+            check_host(self.pushgateway, field="pushgateway", port=True)
+            if self.batch_every is None:
+                raise ConfigurationError(
+                    "pushgateway needs batch_every: how often a batch is to come, such as '24h'"
+                )
+            if self.job == PUSHGATEWAY_JOB:
+                raise ConfigurationError(
+                    f"job must not be {PUSHGATEWAY_JOB!r}, which is that of the Pushgateway"
+                )
         if not isinstance(self.notify, Notify):
             raise ConfigurationError(
                 f"notify must be what Notify.load('notify.toml') gives, not {self.notify!r}"
@@ -179,6 +202,7 @@ class Settings:
             self.windows,
             scrape_interval=self.scrape_interval,
             evaluation_interval=self.evaluation_interval,
+            batch_every=self.batch_every,
         )
 
     def _check_hosts(self, name: str, hint: str = "") -> None:

@@ -40,7 +40,7 @@ from modelmeter.generate.kubernetes import manifests
 from modelmeter.generate.provisioning import provisioning
 from modelmeter.generate.rulefile import header, quote, render
 from modelmeter.generate.rules import recording_rules
-from modelmeter.generate.settings import NAMES, Settings
+from modelmeter.generate.settings import NAMES, PUSHGATEWAY_JOB, Settings
 from modelmeter.generate.tasks import Tasks
 from modelmeter.profile.json import file_text
 from modelmeter.profile.profile import Profile
@@ -134,6 +134,7 @@ def files(profiles: Profile | Iterable[Profile], settings: Settings) -> dict[str
         budget=settings.budget,
         levels=settings.levels,
         smallest_loss=settings.smallest_loss,
+        batch_every=settings.batch_every,
     )
     texts = {
         PROMETHEUS_FILE: start + _prometheus(settings),
@@ -177,6 +178,14 @@ def _prometheus(settings: Settings) -> str:
         "",
         *_alerting(settings),
         "scrape_configs:",
+        *(_services(settings) if settings.targets else ()),
+        *_pushgateway(settings),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _services(settings: Settings) -> list[str]:
+    lines = [
         f"  - job_name: {quote(settings.job)}",
         f"    scheme: {settings.scheme}",
         f"    metrics_path: {quote(settings.metrics_path)}",
@@ -189,8 +198,20 @@ def _prometheus(settings: Settings) -> str:
         ]
     lines += ["    static_configs:", "      - targets:"]
     # In the order given: the first target stays the first.
-    lines += [f"          - {quote(target)}" for target in settings.targets]
-    return "\n".join(lines) + "\n"
+    return [*lines, *(f"          - {quote(target)}" for target in settings.targets)]
+
+
+def _pushgateway(settings: Settings) -> list[str]:
+    if settings.pushgateway is None:
+        return []
+    return [
+        f"  - job_name: {quote(PUSHGATEWAY_JOB)}",
+        "    # Whose series these are says the one that pushed them.",
+        "    honor_labels: true",
+        "    static_configs:",
+        "      - targets:",
+        f"          - {quote(settings.pushgateway)}",
+    ]
 
 
 def _alerting(settings: Settings) -> list[str]:

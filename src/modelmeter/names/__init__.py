@@ -7,7 +7,8 @@ that every worker holds alike (reference counts, time stamps) take the largest.
 
 from typing import Final
 
-from modelmeter.names import features, performance, service
+from modelmeter.names import batch, features, performance, service
+from modelmeter.names.batch import *
 from modelmeter.names.features import *
 from modelmeter.names.metric import Metric as Metric
 from modelmeter.names.performance import *
@@ -15,7 +16,7 @@ from modelmeter.names.service import *
 
 ALL: Final[tuple[Metric, ...]] = tuple(
     value
-    for module in (features, performance, service)
+    for module in (features, performance, service, batch)
     for value in vars(module).values()
     if isinstance(value, Metric)
 )

@@ -48,9 +48,12 @@ class Settings:
     directory, on_restart
         As of `Monitor`. Several workers without a directory get one that is deleted at the end.
     token_file
-        File with the bearer token that ``/metrics`` and ``/feedback`` ask for; None for none.
+        File with the bearer token that ``/metrics`` and ``/feedback`` ask for, and
+        what ``/monitor`` shows; None for none.
     store, retention_days
         As of `Monitor`; all workers share the store.
+    prometheus
+        URL of a Prometheus that ``/monitor`` asks as well; None for none.
     """
 
     model: str
@@ -61,6 +64,7 @@ class Settings:
     token_file: str | None = None
     store: str | None = DEFAULT
     retention_days: float = 90.0
+    prometheus: str | None = None
 
 
 class Prediction(BaseModel):
@@ -92,6 +96,7 @@ def create_app(
     token_file: str | Path | None = None,
     store: str | Path | None = DEFAULT,
     retention_days: float = 90.0,
+    prometheus: str | None = None,
 ) -> FastAPI:
     """Build the service for a model.
 
@@ -104,14 +109,18 @@ def create_app(
     directory, on_restart
         As of `Monitor`.
     token_file
-        File with the bearer token that ``/metrics`` and ``/feedback`` ask for; None for none.
+        File with the bearer token that ``/metrics`` and ``/feedback`` ask for, and
+        what ``/monitor`` shows; None for none.
     store, retention_days
         As of `Monitor`.
+    prometheus
+        URL of a Prometheus that ``/monitor`` asks as well; None for none.
 
     Returns
     -------
     FastAPI
-        With ``POST /predict``, ``POST /feedback``, ``/metrics``, ``/health`` and ``/ready``.
+        With ``POST /predict``, ``POST /feedback``, ``/metrics``, ``/monitor``, ``/health`` and
+        ``/ready``.
 
     Raises
     ------
@@ -156,6 +165,7 @@ def create_app(
         app,
         token_file=token_file,
         prediction_routes=["/predict"],
+        prometheus_url=prometheus,
     )
     return app
 
@@ -245,6 +255,7 @@ def app_of(settings: Settings) -> FastAPI:
         token_file=settings.token_file,
         store=settings.store,
         retention_days=settings.retention_days,
+        prometheus=settings.prometheus,
     )
 
 

@@ -83,8 +83,8 @@ def _load_skops(path: Path, trusted: Sequence[str]) -> Any:
         raise ModelError(f"{str(path)!r} cannot be read: {error!r}") from error
     if unknown:
         raise ModelError(
-            f"{str(path)!r} holds types that are not trusted: {', '.join(unknown)}. "
-            "Trust them by name if you know them (--trust)"
+            f"{str(path)!r} holds types that are not trusted. If you know them, trust them by "
+            f"name: {' '.join(f'--trust {name}' for name in unknown)}"
         )
     return io.load(path, trusted=list(trusted))
 

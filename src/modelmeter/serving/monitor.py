@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import threading
+import time as clock
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 
     from modelmeter.live.counts import OnRestart
     from modelmeter.live.labels import Outcome
+    from modelmeter.report.counts import Labelled
+    from modelmeter.serving.gateway import Gateway
     from modelmeter.serving.labelling import Labelling
+    from modelmeter.serving.push import Pushing
     from modelmeter.serving.routes import Instrumentation
 
 logger = logging.getLogger("modelmeter")
@@ -93,6 +97,8 @@ class Monitor(Observer):
         self._opening = threading.Lock()
         self._labelling: Labelling | None = None
         self._warned = False
+        self._made = clock.time()
+        self._pushing: Pushing | None = None
         if store not in (DEFAULT, None):
             self._open()
 
@@ -232,6 +238,8 @@ class Monitor(Observer):
         host: str = "0.0.0.0",
         created_series: bool = False,
         prediction_routes: Sequence[str] = (),
+        monitor_path: str | None = "/monitor",
+        prometheus_url: str | None = None,
     ) -> Instrumentation:
         """Measure an application's requests, export everything, and take labels.
 
@@ -265,6 +273,11 @@ class Monitor(Observer):
         prediction_routes
             Route templates whose requests are labelled with this model from the first on;
             a route that is not named is labelled from its first prediction on.
+        monitor_path
+            Where to show the status page (docs/page.md); None for nowhere. With `port` it is
+            on that port too.
+        prometheus_url
+            A Prometheus that the page asks for any window, for curves, and for all replicas.
 
         Returns
         -------
@@ -274,9 +287,9 @@ class Monitor(Observer):
         Raises
         ------
         ConfigurationError
-            The application is of another kind, has started, answers `metrics_path` or
-            `feedback_path` itself, or was instrumented with other settings; or a setting
-            cannot work.
+            The application is of another kind, has started, answers `metrics_path`,
+            `feedback_path` or `monitor_path` itself, or was instrumented with other settings;
+            or a setting cannot work.
         """
         from prometheus_client import REGISTRY
 
@@ -294,10 +307,103 @@ class Monitor(Observer):
             host=host,
             created_series=created_series,
             prediction_routes=dict.fromkeys(prediction_routes, self.labels),
+            monitor_path=monitor_path,
+            prometheus_url=prometheus_url,
         )
+        made.show(app, self.profile, next(iter(prediction_routes), None))
         if self.open():
             made.take_labels(app, self)
         return made
+
+    def push(
+        self,
+        gateway: str | Gateway,
+        *,
+        job: str = "modelmeter",
+        grouping: Mapping[str, str] | None = None,
+        basic_auth: tuple[str, str] | None = None,
+        token: str | None = None,
+        timeout: float = 30.0,
+        labelled: Labelled | None = None,
+        began: float | None = None,
+        failed: bool = False,
+    ) -> None:
+        """Push what a batch counted to a Pushgateway, as gauges, when the batch has ended.
+
+        A batch is what this process counted since the last push, or since the monitor was
+        made. It replaces all that was pushed before with the same job, model, version and
+        grouping.
+
+        Parameters
+        ----------
+        gateway
+            Its URL, such as ``http://pushgateway:9091``; or a
+            `modelmeter.serving.gateway.Gateway`, which says what `job` to `timeout` say here,
+            and how long a gateway that cannot be reached is tried again.
+        job
+            Name of the job.
+        grouping
+            Further labels that tell jobs apart which use the same model and version.
+        basic_auth
+            Name and password, where the gateway asks for them.
+        token
+            Bearer token, likewise.
+        timeout
+            Seconds that one try may take.
+        labelled
+            Rows whose true value is known; by default those given to `label_batch`.
+        began
+            When the batch began, Unix time; by default when the last one was pushed.
+        failed
+            Say that the batch failed: what was counted of it is forgotten, and the gateway goes
+            on to show the last batch that ended well.
+
+        Raises
+        ------
+        PushError
+            The gateway refused the batch, or could not be reached for a minute. Nothing is
+            lost: the next push has the rows of this batch too.
+        ConfigurationError
+            A setting cannot work.
+        """
+        from modelmeter.serving.gateway import gateway_of
+
+        where = gateway_of(
+            gateway,
+            job=job,
+            grouping=grouping,
+            basic_auth=basic_auth,
+            token=token,
+            timeout=timeout,
+        )
+        if failed:
+            self._batch().push_failure(where)
+        else:
+            self._batch().push(where, labelled=labelled, began=began)
+
+    def label_batch(
+        self, y_true: Any, *, y_pred: Any = None, y_score: Any = None, X: Any = None
+    ) -> None:
+        """Count true values that are known when a batch is scored; `push` says them too.
+
+        They are neither kept nor added to the label store, as those given to `feedback` are.
+
+        Parameters
+        ----------
+        y_true
+            Shape (n_rows,); a missing one does not count.
+        y_pred, y_score
+            The model's answers to the same rows, as in `observe`.
+        X
+            The rows, to tell their segments.
+
+        Raises
+        ------
+        DataError
+            There are no answers, or not as many as true values; or a true value is no class of
+            the model, or no number.
+        """
+        self._batch().label(y_true, y_pred, y_score, X)
 
     def open(self) -> bool:
         """Keep predictions for their labels from now on; tell whether they are kept.
@@ -357,6 +463,14 @@ class Monitor(Observer):
             with self.guard("labels"):
                 return feedback.families()
         return []
+
+    def _batch(self) -> Pushing:
+        from modelmeter.serving.push import Pushing
+
+        with self._opening:
+            if self._pushing is None:
+                self._pushing = Pushing(self.profile, self.counts, began=self._made)
+            return self._pushing
 
     def _open(self) -> Labelling:
         with self._opening:

@@ -1,15 +1,18 @@
-"""``/metrics`` on a port of its own, apart from the port that the application is on."""
+"""``/metrics`` and ``/monitor`` on a port of their own, apart from the application's."""
 
 from __future__ import annotations
 
 import os
 import socket
 import threading
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import unquote
 
 from modelmeter._errors import ConfigurationError
-from modelmeter.serving.scrape import Scrape
+from modelmeter.serving.scrape import Answer, Scrape
+from modelmeter.serving.status import StatusPage
 
 
 class MetricsServer:
@@ -24,18 +27,30 @@ class MetricsServer:
     port
         Port to listen on; 0 for any that is free.
     path
-        The only path that is answered.
+        Where scrapes are answered.
     shared
         Whether all workers of a service may listen on the port, because each of them can
         answer for all.
+    page
+        Answers at its own path; None for no page.
     """
 
-    def __init__(self, scrape: Scrape, *, host: str, port: int, path: str, shared: bool) -> None:
+    def __init__(
+        self,
+        scrape: Scrape,
+        *,
+        host: str,
+        port: int,
+        path: str,
+        shared: bool,
+        page: StatusPage | None = None,
+    ) -> None:
         self._scrape = scrape
         self._host = host
         self._port = port
         self._path = path
         self._shared = shared
+        self._page = page
         self._server: ThreadingHTTPServer | None = None
         self._thread: threading.Thread | None = None
         self._pid = 0
@@ -95,24 +110,35 @@ class MetricsServer:
 
         return Server(address[:2], self._handler())  # type: ignore[arg-type]
 
+    def _answer(self, url: str, headers: Mapping[str, str]) -> Answer | None:
+        """Answer a GET; None where there is nothing."""
+        path, _, query = url.partition("?")
+        if path == self._path:
+            return self._scrape.answer(
+                headers.get("accept", ""),
+                headers.get("accept-encoding", ""),
+                headers.get("authorization", ""),
+            )
+        page = self._page
+        if page is not None and (path == page.path or path.startswith(f"{page.path}/")):
+            rest = unquote(path.removeprefix(page.path).removeprefix("/"))
+            return page.answer(rest, query, headers, slash=path.endswith("/"))
+        return None
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
-        scrape, path = self._scrape, self._path
+        answer_of = self._answer
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             timeout = 30  # seconds without a word from the client
 
             def do_GET(self) -> None:
-                """Answer a scrape."""
-                if self.path.partition("?")[0] != path:
+                """Answer a scrape, or a reader of the page."""
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                answer = answer_of(self.path, headers)
+                if answer is None:
                     self.send_error(404)
                     return
-                headers = self.headers
-                answer = scrape.answer(
-                    headers.get("Accept", ""),
-                    headers.get("Accept-Encoding", ""),
-                    headers.get("Authorization", ""),
-                )
                 self.send_response(answer.status)
                 for header in answer.headers:
                     self.send_header(*header)

@@ -14,12 +14,22 @@ from prometheus_client.registry import Collector
 from modelmeter._errors import ConfigurationError, MissingExtraError
 from modelmeter.live.counts import Counts
 from modelmeter.live.exposition import Exposition
-from modelmeter.serving.asgi import ASGIApp, GoldenSignals, Receive, Scope, Send, leave_out
+from modelmeter.serving.asgi import (
+    ASGIApp,
+    GoldenSignals,
+    Receive,
+    Scope,
+    Send,
+    Service,
+    leave_out,
+)
 from modelmeter.serving.failures import Failures
+from modelmeter.serving.page import page_routes
 from modelmeter.serving.port import MetricsServer
 from modelmeter.serving.request_series import Model
 from modelmeter.serving.route_names import template
 from modelmeter.serving.scrape import Bearer, Scrape
+from modelmeter.serving.status import StatusPage
 
 try:
     from anyio import CapacityLimiter, to_thread
@@ -28,6 +38,7 @@ except ImportError as error:
     raise MissingExtraError("starlette", "serve") from error
 
 if TYPE_CHECKING:
+    from modelmeter.profile.profile import Profile
     from modelmeter.serving.feedback import LabelTaker
 
 CLOSING_SECONDS: Final = 5.0
@@ -42,7 +53,8 @@ class Settings:
 
     Parameters
     ----------
-    metrics_path, feedback_path, token, token_file, registry, port, host, created_series
+    metrics_path, feedback_path, token, token_file, registry, port, host, created_series,
+    monitor_path, prometheus_url
         As given to ``instrument``.
     """
 
@@ -54,6 +66,8 @@ class Settings:
     port: int | None = None
     host: str = "0.0.0.0"
     created_series: bool = False
+    monitor_path: str | None = "/monitor"
+    prometheus_url: str | None = field(default=None, repr=False)
 
 
 class Instrumentation:
@@ -72,6 +86,8 @@ class Instrumentation:
         Everything that ``/metrics`` says of models and requests.
     scrape
         Answers ``/metrics``.
+    page
+        Answers ``/monitor``; None for nowhere.
     server
         The port of its own; None when ``/metrics`` is on the application.
     signals
@@ -87,6 +103,15 @@ class Instrumentation:
             self._bearer = Bearer(settings.token, settings.token_file)
         self._failures = Failures(counts)
         self.scrape = Scrape(self.exposition, settings.registry, self._bearer, self._failures)
+        self.page: StatusPage | None = None
+        if settings.monitor_path is not None:
+            self.page = StatusPage(
+                self.exposition.families,
+                self._bearer,
+                self._failures,
+                path=settings.monitor_path,
+                prometheus_url=settings.prometheus_url,
+            )
         self.server: MetricsServer | None = None
         if settings.port is not None:
             self.server = MetricsServer(
@@ -95,10 +120,12 @@ class Instrumentation:
                 port=settings.port,
                 path=settings.metrics_path,
                 shared=counts.directory is not None,
+                page=self.page,
             )
         self.signals: GoldenSignals | None = None
         self._prediction_routes: dict[str, Model] = {}
         self._takers: list[LabelTaker] = []
+        self._shown = False
 
     def attach(self, sources: Iterable[Counts], prediction_routes: Mapping[str, Model]) -> None:
         """Export more tables, and label more routes."""
@@ -142,14 +169,40 @@ class Instrumentation:
         self._takers.append(taker)
         self.exposition.add_families(taker.label_families)
 
+    def show(self, app: Any, profile: Profile, route: str | None = None) -> None:
+        """Show one more model on the page.
+
+        Parameters
+        ----------
+        app
+            The application.
+        profile
+            Of the model.
+        route
+            Where it predicts, where that is known.
+
+        Raises
+        ------
+        ConfigurationError
+            The application answers ``monitor_path`` itself.
+        """
+        if self.page is None:
+            return
+        if not self._shown and self.server is None:
+            for made in page_routes(self.page):
+                _add_route(app, made, "monitor_path")
+        self._shown = True
+        self.page.add(profile, route)
+
     def middleware(self, app: ASGIApp) -> GoldenSignals:
         """Wrap the application, when it builds its middleware."""
-        stores = _Stores(self._takers)
+        services: list[Service] = [_Stores(self._takers)]
+        services += [one for one in (self.page, self.server) if one is not None]
         self.signals = GoldenSignals(
             app,
             counts=self.counts,
             prediction_routes=self._prediction_routes,
-            services=(stores,) if self.server is None else (stores, self.server),
+            services=tuple(services),
         )
         return self.signals
 
@@ -242,6 +295,8 @@ def instrument(
     host: str = "0.0.0.0",
     created_series: bool = False,
     prediction_routes: Mapping[str, Model] | None = None,
+    monitor_path: str | None = "/monitor",
+    prometheus_url: str | None = None,
 ) -> Instrumentation:
     """Measure an application's requests and export everything at ``/metrics``.
 
@@ -277,6 +332,11 @@ def instrument(
     prediction_routes
         Name and version of the model by route template, for the labels of requests. Without
         it a route is labelled from its first prediction on.
+    monitor_path
+        Where to show the status page, once there is a model to show
+        (``Instrumentation.show``); None for nowhere.
+    prometheus_url
+        A Prometheus that the page asks for other windows and for all replicas.
 
     Returns
     -------
@@ -296,7 +356,9 @@ def instrument(
             f"{type(app).__name__}; wrap other ASGI applications: GoldenSignals(app)"
         )
     settings = Settings(
-        *(metrics_path, feedback_path, token, token_file, registry, port, host, created_series)
+        *(metrics_path, feedback_path, token, token_file, registry, port, host, created_series),
+        monitor_path=monitor_path,
+        prometheus_url=prometheus_url,
     )
     sources = list(sources)
     done: Instrumentation | None = getattr(app.state, _STATE, None)
@@ -320,6 +382,7 @@ def _begin(app: Any, counts: Counts, settings: Settings) -> Instrumentation:
     for option, path in (
         ("metrics_path", settings.metrics_path),
         ("feedback_path", settings.feedback_path),
+        ("monitor_path", settings.monitor_path),
     ):
         if path is not None and (not path.startswith("/") or "{" in path):
             raise ConfigurationError(f"{option} has to be a plain path like /metrics, got {path!r}")

@@ -99,7 +99,7 @@ class Scrape:
         if openmetrics:
             body += _EOF
         headers = [("Content-Type", content_type), ("Vary", "Accept, Accept-Encoding")]
-        if _accepts_gzip(accept_encoding):
+        if accepts_gzip(accept_encoding):
             # The fastest level: 40 % larger than the default's output, in a tenth of its time.
             body = gzip.compress(body, compresslevel=1, mtime=0)
             headers.append(("Content-Encoding", "gzip"))
@@ -214,7 +214,8 @@ def _all_names(metrics: Iterable[names.Metric]) -> frozenset[str]:
 _OURS: Final = _all_names(names.ALL)
 
 
-def _accepts_gzip(accept_encoding: str) -> bool:
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Tell whether a client takes what is packed, from its header."""
     for part in accept_encoding.split(","):
         coding, _, parameters = part.partition(";")
         if coding.strip().lower() in ("gzip", "*"):

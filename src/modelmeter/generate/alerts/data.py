@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from modelmeter.generate import alarm_series, judgement_series, series
-from modelmeter.generate.alarms import BATCH
 from modelmeter.generate.alerts import names, words
 from modelmeter.generate.alerts.plan import Plan
 from modelmeter.generate.promql import many_to_one, selector, sum_by
 from modelmeter.generate.quality import ABSENT
 from modelmeter.generate.rulefile import Alert
+from modelmeter.generate.timing import BATCH
 
 ENOUGH_ROWS: Final = 20
 """Rows that must have come before it is said that they had no value, or always the same."""
@@ -25,6 +25,7 @@ _WHOLE: Final = 'segment=""'
 _VALUES: Final = 'kind!~"missing|invalid"'
 _FEATURE: Final = ("model", "version", "role", "feature")
 _SHOWN: Final = ("version", "feature", "window")
+_OF_BATCH: Final = (f'window="{BATCH}"',)
 _OUTPUTS: Final = {"y_pred": "answers", "y_score": "scores"}
 
 CHECKS: Final = {
@@ -79,6 +80,7 @@ def rate_alerts(plan: Plan) -> Iterator[Alert]:
                 "than was said not to matter.",
                 panel=panel,
                 shown=_SHOWN,
+                hold=plan.hold_of(window),
                 comment="" if i else _COMMENTS.get(check, ""),
                 window=window,
             )
@@ -90,6 +92,15 @@ _COMMENTS: Final = {
     "model_feature:rate_state, on the dashboard. The longer window says nothing of rows that the "
     "shortest told of, and nothing of what is over, where the shortest has the rows to tell.",
 }
+
+
+_DRIFT_COMMENT: Final = (
+    "Thresholds follow from the alarm budget and from how much days differ, see "
+    "model_feature:drift_state. Over when the window has passed, up to a day after it is mended; "
+    "so nothing is said of what another alert said of the window's rows, not even after that is "
+    "over."
+)
+_OF_LAST_BATCH: Final = "As before, of the last batch: it stands still until the next comes."
 
 
 def _normal_rate(plan: Plan) -> str:
@@ -206,35 +217,12 @@ def frozen_alerts(plan: Plan) -> Iterator[Alert]:
 
 def drift_alerts(plan: Plan) -> Iterator[Alert]:
     """Yield the alerts on distributions that moved: of features, and of what is predicted."""
-    yield plan.alert(
-        names.FEATURE_DRIFT,
-        f"{_drifted(plan, 'feature')}\n"
-        f"{_unless_told(plan, plan.labels.feature, *names.BROKEN, *names.UNUSUAL)}",
-        severity=names.WARNING,
-        summary=f"{words.MODEL}: the values of {words.FEATURE} have changed: {words.SHARE} of the "
-        "rows of the last {{ $labels.window }} lie elsewhere than in training",
-        description=f"{_drift_score(plan)} What moved most:{_moved(plan)}",
-        panel="feature-bins",
-        shown=_SHOWN,
-        comment="Thresholds follow from the alarm budget and from how much days differ, see "
-        "model_feature:drift_state. Over when the window has passed, up to a day after it is "
-        "mended; so nothing is said of what another alert said of the window's rows, not even "
-        "after that is over.",
-        check="drift",
-    )
+    if plan.timing.batch_every is None:
+        yield from _drift_alerts(plan)
+    else:
+        yield from _drift_alerts(plan, f'window!="{BATCH}"')
+        yield from _drift_alerts(plan, *_OF_BATCH, window=BATCH)
     output = words.one_of("feature", _OUTPUTS)
-    yield plan.alert(
-        names.PREDICTION_DRIFT,
-        f"{_drifted(plan, 'prediction')}\n{_unless_told(plan, plan.labels.model(), *names.BROKEN)}",
-        severity=names.WARNING,
-        summary=f"{words.MODEL}: its {output} have changed: {words.SHARE} of the rows of the last "
-        "{{ $labels.window }} are answered otherwise than in training",
-        description=f"{_drift_score(plan)} Look for features that changed first. What moved most:"
-        f"{_moved(plan)}",
-        panel="answers-drift",
-        shown=("version", "window"),
-        check="drift",
-    )
     for i, window in enumerate(_windows(plan)):
         yield plan.alert(
             names.PREDICTION_DRIFT,
@@ -247,20 +235,60 @@ def drift_alerts(plan: Plan) -> Iterator[Alert]:
             "value that is no number, an unknown class, a number out of range.",
             panel="answers-drift",
             shown=("version", "window"),
+            hold=plan.hold_of(window),
             comment="" if i else "As for features, of what the model answers.",
             window=window,
         )
 
 
-def _drifted(plan: Plan, role: str) -> str:
-    which = (f'role="{role}"', _WHOLE)
-    state = selector(alarm_series.DRIFT_STATE.name, *which)
-    return f"{selector(series.TVD.name, *which)}\nand on ({plan.labels.window})\n({state} == 1)"
+def _drift_alerts(plan: Plan, *which: str, **labels: str) -> Iterator[Alert]:
+    """Yield one of features and one of answers, over windows that these matchers choose."""
+    hold = plan.hold_of(labels.get("window", ""))
+    yield plan.alert(
+        names.FEATURE_DRIFT,
+        f"{_drifted(plan, 'feature', *which)}\n"
+        f"{_unless_told(plan, plan.labels.feature, *names.BROKEN, *names.UNUSUAL, which=which)}",
+        severity=names.WARNING,
+        summary=f"{words.MODEL}: the values of {words.FEATURE} have changed: {words.SHARE} of the "
+        "rows of the last {{ $labels.window }} lie elsewhere than in training",
+        description=f"{_drift_score(plan)} What moved most:{_moved(plan)}",
+        panel="feature-bins",
+        shown=_SHOWN,
+        hold=hold,
+        comment=_OF_LAST_BATCH if labels else _DRIFT_COMMENT,
+        check="drift",
+        **labels,
+    )
+    output = words.one_of("feature", _OUTPUTS)
+    yield plan.alert(
+        names.PREDICTION_DRIFT,
+        f"{_drifted(plan, 'prediction', *which)}\n"
+        f"{_unless_told(plan, plan.labels.model(), *names.BROKEN, which=which)}",
+        severity=names.WARNING,
+        summary=f"{words.MODEL}: its {output} have changed: {words.SHARE} of the rows of the last "
+        "{{ $labels.window }} are answered otherwise than in training",
+        description=f"{_drift_score(plan)} Look for features that changed first. What moved most:"
+        f"{_moved(plan)}",
+        panel="answers-drift",
+        shown=("version", "window"),
+        hold=hold,
+        check="drift",
+        **labels,
+    )
 
 
-def _unless_told(plan: Plan, by: str, *alerts: str) -> str:
+def _drifted(plan: Plan, role: str, *which: str) -> str:
+    chosen = (f'role="{role}"', _WHOLE, *which)
+    state = selector(alarm_series.DRIFT_STATE.name, *chosen)
+    return f"{selector(series.TVD.name, *chosen)}\nand on ({plan.labels.window})\n({state} == 1)"
+
+
+def _unless_told(plan: Plan, by: str, *alerts: str, which: tuple[str, ...]) -> str:
     """Leave out what one of these alerts said of the same rows already."""
-    told = selector("ALERTS", f'alertname=~"{"|".join(alerts)}"', 'alertstate="firing"')
+    told = selector("ALERTS", f'alertname=~"{"|".join(alerts)}"', 'alertstate="firing"', *which)
+    if which == _OF_BATCH:
+        # Of this batch: of the one before other alerts are over.
+        return f"unless on ({by}, window) (max by ({by}, window) ({told}))"
     windows = plan.timing.windows[1:] or plan.timing.windows
     each = "\nor\n".join(
         f"label_replace(max by ({by}) (max_over_time({told}[{window.text}])), "

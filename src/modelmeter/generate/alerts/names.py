@@ -8,11 +8,14 @@ TARGET_DOWN: Final = "ModelTargetDown"
 """No replica of a job answers: nothing else that is said of the job is news. Labels: job."""
 REPLICA_DOWN: Final = "ModelReplicaDown"
 """One replica of several does not answer. Labels: job, instance."""
+NOT_SERVED: Final = "ModelNotServed"
+"""Replicas answer, and none of them serves this model. Labels: job, model."""
 NO_TRAFFIC: Final = "ModelNoTraffic"
 ERROR_BUDGET_BURN: Final = "ModelErrorBudgetBurn"
 LATENCY_BUDGET_BURN: Final = "ModelLatencyBudgetBurn"
 SATURATED: Final = "ModelSaturated"
 BATCH_LATE: Final = "ModelBatchLate"
+BATCH_FAILED: Final = "ModelBatchFailed"
 FEATURE_MISSING: Final = "ModelFeatureMissing"
 FEATURE_UNSEEN: Final = "ModelFeatureUnseen"
 FEATURE_OUT_OF_RANGE: Final = "ModelFeatureOutOfRange"
@@ -38,11 +41,13 @@ AREAS: Final = {
     "service": (
         TARGET_DOWN,
         REPLICA_DOWN,
+        NOT_SERVED,
         NO_TRAFFIC,
         ERROR_BUDGET_BURN,
         LATENCY_BUDGET_BURN,
         SATURATED,
         BATCH_LATE,
+        BATCH_FAILED,
     ),
     "data": (
         FEATURE_MISSING,
@@ -64,6 +69,9 @@ AREAS: Final = {
 
 AREA_OF: Final = {name: area for area, alerts in AREAS.items() for name in alerts}
 """The label ``area`` of every alert."""
+
+BATCHES: Final = (BATCH_LATE, BATCH_FAILED)
+"""Alerts that there are only where something is scored in batches."""
 
 CRITICAL: Final = "critical"
 WARNING: Final = "warning"

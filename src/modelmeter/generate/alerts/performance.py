@@ -11,9 +11,11 @@ from modelmeter.generate import performance_series as figures
 from modelmeter.generate.alerts import names, words
 from modelmeter.generate.alerts.plan import Plan
 from modelmeter.generate.performance_alarms import SMALLEST_GAP
-from modelmeter.generate.promql import many_to_one, sum_by
+from modelmeter.generate.promql import many_to_one, selector, sum_by
 from modelmeter.generate.recorded import Series
 from modelmeter.generate.rulefile import Alert
+from modelmeter.generate.series import ROWS
+from modelmeter.generate.timing import BATCH
 
 LONGER: Final = 1.5
 """How many times longer than usual labels must keep one waiting: one nightly file not come is
@@ -38,6 +40,23 @@ def performance_alerts(plan: Plan) -> Iterator[Alert]:
         f">= {plan.settings.smallest_coverage!r}"
     )
     known = f"\nand on ({plan.labels.model()}) ({covered})"
+    if plan.timing.batch_every is None:
+        yield from _performance_alerts(plan, known)
+        return
+    labelled = figures.PERFORMANCE_ROWS.where(segment="", source="realised", window=BATCH)
+    answers = ROWS.where(role="prediction", segment="", window=BATCH)
+    model = plan.labels.model()
+    known_of_batch = (
+        f"\nand on ({model}) ({labelled} / on ({model}) max by ({model}) ({answers}) "
+        f">= {plan.settings.smallest_coverage!r})"
+    )
+    yield from _performance_alerts(plan, known, f'window!="{BATCH}"')
+    yield from _performance_alerts(plan, known_of_batch, f'window="{BATCH}"', window=BATCH)
+
+
+def _performance_alerts(plan: Plan, known: str, *which: str, **labels: str) -> Iterator[Alert]:
+    """Yield the alerts over windows that these matchers choose, where enough labels are known."""
+    hold = plan.hold_of(labels.get("window", ""))
     what = words.one_of("metric", METRICS)
     normal = _figure(plan, figures.REFERENCE, "model", "version", *_FIGURE)
     value = _figure(plan, figures.VALUE, *_SCOPE, *_FIGURE)
@@ -62,33 +81,37 @@ def performance_alerts(plan: Plan) -> Iterator[Alert]:
             "that its scores still mean what they meant.",
         ),
     ):
+        chosen = f'source="{source}"'
         yield plan.alert(
             name,
-            f"{series.LOSS.where(source=source)}\nand on ({plan.labels.scope(*_FIGURE)}) "
-            f"({series.STATE.where(source=source)} == 1){condition}",
+            f"{selector(series.LOSS.name, chosen, *which)}\n"
+            f"and on ({plan.labels.scope(*_FIGURE)}) "
+            f"({selector(series.STATE.name, chosen, *which)} == 1){condition}",
             severity=names.WARNING,
             summary=f"{words.MODEL}: {what} {summary}",
             description=description,
             panel="figures",
             shown=_SHOWN,
+            hold=hold,
             comment="Thresholds follow from the alarm budget, see model_performance:state. "
             + (
                 "Where only a few predictions get a label, these may not be like the others."
                 if condition
                 else ""
             ),
+            **labels,
         )
     if plan.tasks.score_positions:
-        yield _miscalibrated(plan, known)
+        yield _miscalibrated(plan, known, *which, **labels)
 
 
 def _figure(plan: Plan, recorded: Series, *labels: str) -> str:
     return words.figure(recorded, *plan.keep, *labels, form=words.NUMBER, segment="")
 
 
-def _miscalibrated(plan: Plan, known: str) -> Alert:
+def _miscalibrated(plan: Plan, known: str, *which: str, **labels: str) -> Alert:
     threshold = f"{many_to_one(plan.labels.model('window'))} {alarm_series.Z_THRESHOLD.name}"
-    gap, z = series.CALIBRATION_GAP.name, series.CALIBRATION_Z.name
+    gap, z = (selector(one.name, *which) for one in (series.CALIBRATION_GAP, series.CALIBRATION_Z))
     return plan.alert(
         names.MISCALIBRATED,
         f"{gap} > {SMALLEST_GAP}\nand on ({plan.labels.scope()}) ({z} > {threshold}){known}",
@@ -100,8 +123,10 @@ def _miscalibrated(plan: Plan, known: str) -> Alert:
         "computed from them, is wrong by as much; and so is the performance that is estimated.",
         panel="reliability",
         shown=_SHOWN,
+        hold=plan.hold_of(labels.get("window", "")),
         comment="Compared with what scores were worth out of sample, not with the scores: a model "
         "that was never calibrated does not alarm for it.",
+        **labels,
     )
 
 

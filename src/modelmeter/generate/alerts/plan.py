@@ -19,9 +19,9 @@ from modelmeter.generate.dashboards.queries import kept_name
 from modelmeter.generate.durations import parse_duration
 from modelmeter.generate.promql import Labels
 from modelmeter.generate.rulefile import Alert
-from modelmeter.generate.settings import Settings
+from modelmeter.generate.settings import PUSHGATEWAY_JOB, Settings
 from modelmeter.generate.tasks import Tasks
-from modelmeter.generate.timing import Timing
+from modelmeter.generate.timing import BATCH, Timing
 
 _TEN_MINUTES: Final = 600_000
 _SHOWN: Final = "from=now-24h&to=now"
@@ -68,6 +68,16 @@ class Plan:
         minutes are for trying things out.
         """
         return min(_TEN_MINUTES, self.timing.windows[0].length // 6)
+
+    def hold_of(self, window: str) -> int:
+        """Return how long a window must stay in alarm.
+
+        The last batch stands still, so that chance has one look at it; but it takes two
+        evaluations until all that is computed of a new one is of that one.
+        """
+        if window == BATCH and self.timing.batch_every is not None:
+            return self.timing.evaluation_interval
+        return self.hold
 
     def at_least(self, duration: str) -> int:
         """Return a duration in milliseconds that holds four scrapes: one that fails is none.
@@ -121,7 +131,7 @@ class Plan:
             {
                 "severity": severity,
                 "area": AREA_OF[name],
-                "job": plain(self.settings.job),
+                "job": plain(self._job_of(labels.get("window", ""))),
                 **labels,
             },
             {
@@ -132,6 +142,11 @@ class Plan:
             },
             comment,
         )
+
+    def _job_of(self, window: str) -> str:
+        """Say whose fault it is: while no replica answers, all of the service's is held back."""
+        batches = window == BATCH and self.timing.batch_every is not None
+        return PUSHGATEWAY_JOB if batches else self.settings.job
 
     def _dashboard(self, panel: str, shown: Sequence[str]) -> str:
         where, _, key = panel.rpartition(":")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from modelmeter.generate.alerts.batch import batch_alerts
 from modelmeter.generate.alerts.data import (
     drift_alerts,
     frozen_alerts,
@@ -32,7 +33,7 @@ from modelmeter.profile.profile import Profile
 Family = Callable[[Plan], Iterator[Alert]]
 
 FAMILIES: Final[dict[str, tuple[Family, ...]]] = {
-    "service": (down_alerts, traffic_alerts, burn_alerts, saturation_alerts),
+    "service": (down_alerts, traffic_alerts, burn_alerts, saturation_alerts, batch_alerts),
     "data": (rate_alerts, no_value_alerts, frozen_alerts, drift_alerts),
     "performance": (performance_alerts, label_alerts),
     "skew": (skew_alerts,),

@@ -29,6 +29,9 @@ FULL: Final = 0.9
 
 def down_alerts(plan: Plan) -> Iterator[Alert]:
     """Yield the alerts on replicas that Prometheus cannot reach."""
+    if not plan.settings.targets:
+        # What only runs in batches is not there to be down.
+        return
     job, by = f"job={quote(plan.settings.job)}", plan.labels.of("job")
     up = selector("up", job)
     yield plan.alert(
@@ -50,10 +53,35 @@ def down_alerts(plan: Plan) -> Iterator[Alert]:
         severity=names.WARNING,
         hold=plan.at_least("5m"),
         summary=f"{words.SERVICE}: replica {{{{ $labels.instance }}}} does not answer",
-        description="Other replicas do, so predictions are served; but what this one predicts is "
-        "not counted, and there is less room when traffic grows.",
+        description="Other replicas do. What this one predicts is not counted, and there is less "
+        "room when traffic grows. Whether a model is left without any replica is said by another "
+        f"alert, {names.NOT_SERVED}.",
         panel="overview:targets",
         shown=("job",),
+    )
+    if plan.models and plan.timing.batch_every is None:
+        # What is scored in batches need not be served.
+        yield _not_served(plan, job)
+
+
+def _not_served(plan: Plan, job: str) -> Alert:
+    absent = "\nor\n".join(
+        f"absent({selector(metrics.MODEL_INFO.name, job, f'model={words.literal(name)}')})"
+        for name in plan.models
+    )
+    return plan.alert(
+        names.NOT_SERVED,
+        f"(\n{absent}\n)\nand on ()\n(max({selector('up', job)}) == 1)",
+        severity=names.CRITICAL,
+        hold=plan.at_least("2m"),
+        summary="{{ $labels.model }}: no replica that answers serves this model",
+        description="The one that did is down, or was started with another model or profile. "
+        "Models that share the service may be served all the same. Nothing else that is said "
+        "about this one is up to date.",
+        panel="overview:targets",
+        shown=("job",),
+        comment="One for each profile: several models may share the scrape job, and the others "
+        "answer. Where nobody does, this is not news.",
     )
 
 

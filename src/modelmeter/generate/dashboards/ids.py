@@ -91,6 +91,10 @@ MODEL_PANELS: Final = {
     "canary": 701,
     "libraries": 702,
     "schema": 703,
+    "row:batch": 800,
+    "batch-age": 801,
+    "batch-rows": 802,
+    "batch-duration": 803,
 }
 """Ids of a model dashboard's panels and rows; append, never renumber."""
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from modelmeter.generate.dashboards import variables
 from modelmeter.generate.dashboards.answers import answers_row
+from modelmeter.generate.dashboards.batch import batch_row
 from modelmeter.generate.dashboards.features import feature_row, ranking_row
 from modelmeter.generate.dashboards.figures import performance_row
 from modelmeter.generate.dashboards.ids import MODEL_PANELS, model_uid
@@ -40,6 +41,7 @@ def model_board(versions: Sequence[Profile], settings: Settings) -> Board:
     features = (ranking_row(scope, url=_url(uid, settings)), feature_row(scope))
     rows = (
         signals_row(scope),
+        batch_row(scope) if settings.batch_every is not None else None,
         answers_row(scope, profile),
         *(features if profile.features else ()),
         performance_row(scope, profile),

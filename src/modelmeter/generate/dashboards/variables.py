@@ -16,6 +16,7 @@ from modelmeter.generate.dashboards.queries import (
 from modelmeter.generate.dashboards.spec import Annotation, Variable
 from modelmeter.generate.promql import selector
 from modelmeter.generate.settings import Settings
+from modelmeter.generate.timing import BATCH
 from modelmeter.profile.profile import Profile
 
 ANYTHING: Final = ".*"
@@ -96,13 +97,17 @@ def version(scope: Scope) -> Variable:
 def window(settings: Settings) -> Variable:
     """Return the choice of the window: a day, or the longest that is recorded."""
     windows = tuple(one.text for one in settings.timing.windows)
+    batches = settings.batch_every is not None
+    default = _DEFAULT_WINDOW if _DEFAULT_WINDOW in windows else windows[-1]
     return Variable(
         name="window",
         label="Window",
         description="How far back statistics look: at every moment, the rows of this long "
-        "before it. A long one is steady, a short one quick.",
-        values=windows,
-        default=_DEFAULT_WINDOW if _DEFAULT_WINDOW in windows else windows[-1],
+        "before it. A long one is steady, a short one quick."
+        + (f" '{BATCH}' is the last batch that was scored." if batches else ""),
+        values=(*windows, BATCH) if batches else windows,
+        # Without a service nothing else has rows.
+        default=default if settings.targets else BATCH,
     )
 
 
