@@ -1,11 +1,14 @@
 """What counting a model's inputs costs, beside prometheus_client used by hand.
 
 Observes the same rows of 20 numbers and 5 texts, 12 bins each, with a ``Monitor`` and with a
-bare prometheus_client counter: for single rows with children looked up beforehand, for frames
-both so and with ``labels()`` for every cell. The repeats are interleaved, because the machine
-is not equally fast at all times; medians, and the ratio of the two, are printed::
+bare prometheus_client counter: with children looked up beforehand, and with ``labels()`` for
+every cell. Beside them stands what nobody gets below: the row out of its frame, or all numbers
+read once. The ways take turns, because the machine is not equally fast at all times; medians
+of CPU time are printed, and their ratio to ours::
 
     python benchmarks/observe.py [--repeats 15] [--large 1000000]
+
+`measured` returns the same for a program.
 """
 
 from __future__ import annotations
@@ -15,22 +18,59 @@ import itertools
 import statistics
 import time
 from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 from prometheus_client import CollectorRegistry, Counter
 
 import modelmeter as mm
 
-BUDGETS = {"dict": 5.0, "tuple": 6.0, "frame of 1": 35.0, "frame of 1,000": 500.0}  # microseconds
+OURS, KEPT, LABELS, LIMIT = "modelmeter", "children kept", "labels()", "limit"
 
 
-def make_frame(rows):
-    """Return rows of 20 numbers and 5 texts of 12 categories."""
+class Case(NamedTuple):
+    """What is observed, and in which ways.
+
+    Parameters
+    ----------
+    name
+        What is observed.
+    ways
+        Functions by who counts; `LIMIT` counts nothing.
+    inputs
+        Given to them in turn.
+    calls
+        How many make a measurement.
+    cells
+        How many values an input has.
+    """
+
+    name: str
+    ways: dict[str, Callable[[Any], object]]
+    inputs: Sequence[Any]
+    calls: int
+    cells: int = 25
+
+
+class Figure(NamedTuple):
+    """What a case costs: microseconds a call, the median of its repeats, by who counts."""
+
+    name: str
+    cells: int
+    microseconds: dict[str, float]
+
+
+def make_frame(rows, dtype="str"):
+    """Return rows of 20 numbers and 5 texts of 12 categories; as objects, one for each."""
     random = np.random.default_rng(0)
     numbers = {f"n{i:02d}": random.normal(size=rows) for i in range(20)}
     categories = np.asarray([f"category {i:02d}" for i in range(12)], dtype=object)
-    texts = {f"s{i}": categories[random.integers(12, size=rows)] for i in range(5)}
+    chosen = [categories[random.integers(12, size=rows)] for _ in range(5)]
+    texts = {f"s{i}": pd.Series(column, dtype=dtype) for i, column in enumerate(chosen)}
     return pd.DataFrame(numbers | texts)
 
 
@@ -79,6 +119,40 @@ class ByHand:
                 self.counter.labels(name, labels[place]).inc()
 
 
+def read_once(frame):
+    """Read every number of a frame, and do nothing with it."""
+    for name in frame.columns[:20]:
+        frame[name].to_numpy().max()
+
+
+def cases(large=1_000_000) -> Iterator[Case]:
+    """Make what is measured, one after another, with as many rows in the largest frame."""
+    train = make_frame(20_000)
+    binning = mm.Binning(bins=12)
+    profile = mm.Profile.build(None, train, name="benchmark", version="1", binning=binning)
+    monitor, hand = mm.Monitor(profile), ByHand(profile)
+    own = {OURS: monitor.observe}
+    dicts = train.head(2_000).to_dict("records")
+    yield Case("one row, a dict", {**own, KEPT: hand.row}, dicts, 2_000)
+    tuples = [tuple(row.values()) for row in dicts]
+    yield Case("one row, a tuple", {**own, KEPT: hand.sequence}, tuples, 2_000)
+    by_frame = {**own, KEPT: hand.frame, LABELS: hand.frame_by_labels}
+    reading = {LIMIT: lambda frame: frame.iloc[0].tolist()}
+    frames = [train.iloc[[i]] for i in range(500)]
+    yield Case("one row, a frame", {**by_frame, **reading}, frames, 200)
+    frames = [train[start : start + 1_000].copy() for start in range(0, 20_000, 1_000)]
+    reading = {LIMIT: read_once}
+    yield Case("1,000 rows", {**by_frame, **reading}, frames, 20, 25_000)
+    many = make_frame(large)
+    name = f"{large:,} rows"
+    yield Case(name, {**own, KEPT: hand.frame, **reading}, [many], 1, 25 * large)
+    objects = make_frame(large, object)
+    yield Case(f"{name}, texts as objects", own, [objects], 1, 25 * large)
+    del objects
+    yield Case(f"{name}, polars", own, [pl.from_pandas(many)], 1, 25 * large)
+    yield Case(f"{name}, Arrow", own, [pa.Table.from_pandas(many)], 1, 25 * large)
+
+
 def seconds_per_call(function, inputs, calls):
     """Return the mean time of a call, over different inputs."""
     given = list(itertools.islice(itertools.cycle(inputs), calls))
@@ -88,17 +162,32 @@ def seconds_per_call(function, inputs, calls):
     return (time.thread_time() - start) / calls
 
 
-def compare(name, ways, inputs, calls, repeats):
-    """Measure several ways to count the same, in turns, and print a line."""
-    times = {way: [] for way in ways}
+def measure(case, repeats) -> Figure:
+    """Measure the ways of a case in turns."""
+    times: dict[str, list[float]] = {way: [] for way in case.ways}
     for _ in range(repeats):
-        for way, function in ways.items():
-            times[way].append(seconds_per_call(function, inputs, calls) * 1e6)
+        for way, function in case.ways.items():
+            times[way].append(seconds_per_call(function, case.inputs, case.calls) * 1e6)
     medians = {way: statistics.median(values) for way, values in times.items()}
-    own = medians.pop("modelmeter")
-    budget = f"{BUDGETS[name]:8,.0f}" if name in BUDGETS else " " * 8
-    others = "".join(f"{value:14,.1f}  ({value / own:5.1f}x)" for value in medians.values())
-    print(f"{name:18}{own:14,.1f}{budget}{others}")
+    return Figure(case.name, case.cells, medians)
+
+
+def measured(repeats=15, large=1_000_000) -> Iterator[Figure]:
+    """Yield the figures of every case, large frames in fewer repeats."""
+    for case in cases(large):
+        yield measure(case, repeats if case.cells <= 25_000 else min(repeats, 3))
+
+
+def line_of(figure):
+    """Return a figure as a line of a Markdown table."""
+    found = dict(figure.microseconds)
+    own = found.pop(OURS)
+    others = (
+        f"{found[way]:,.1f} us ({found[way] / own:.1f}x)" if way in found else "-"
+        for way in (KEPT, LABELS, LIMIT)
+    )
+    cells = f"{own / figure.cells * 1e3:.1f} ns"
+    return " | ".join(["", figure.name, f"{own:,.1f} us", cells, *others, ""]).strip()
 
 
 def main():
@@ -106,26 +195,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--large", type=int, default=1_000_000, help="rows of the large frame")
-    arguments = parser.parse_args()
-    train = make_frame(20_000)
-    binning = mm.Binning(bins=12)
-    profile = mm.Profile.build(None, train, name="benchmark", version="1", binning=binning)
-    monitor, hand = mm.Monitor(profile), ByHand(profile)
-    dicts = train.head(2_000).to_dict("records")
-    tuples = [tuple(row.values()) for row in dicts]
-    frames = [train.iloc[[i]] for i in range(500)]
-    print("microseconds per call, median")
-    print(f"{'':18}{'modelmeter':>14}{'budget':>8}{'children kept':>14}{'':10}{'labels()':>14}")
-    repeats = arguments.repeats
-    own = {"modelmeter": monitor.observe}
-    by_frame = {**own, "children": hand.frame, "labels": hand.frame_by_labels}
-    compare("dict", {**own, "children": hand.row}, dicts, 2_000, repeats * 3)
-    compare("tuple", {**own, "children": hand.sequence}, tuples, 2_000, repeats * 3)
-    compare("frame of 1", by_frame, frames, 200, repeats)
-    compare("frame of 1,000", by_frame, [train.head(1_000)], 5, repeats)
-    large = make_frame(arguments.large)
-    ways = {**own, "children": hand.frame}
-    compare(f"frame of {arguments.large:,}", ways, [large], 1, min(repeats, 3))
+    options = parser.parse_args()
+    print("| observed | modelmeter | a cell | children kept | `labels()` | limit |")
+    print("|---|---|---|---|---|---|")
+    for figure in measured(options.repeats, options.large):
+        print(line_of(figure), flush=True)
 
 
 if __name__ == "__main__":

@@ -20,62 +20,11 @@ from hypothesis import strategies as st
 from modelmeter.profile.columns import as_objects, count_array, place_array
 from modelmeter.stats.bins import MAX_INTERVALS, Bin, CategoricalBins, NumericBins, count_each
 from modelmeter.stats.edges import quantile_edges
+from stats.strategies import EDGES, FINITE, NUMBERS, STRANGERS, Rude, Secretive
 
 patient = settings(deadline=None, max_examples=100)
 
-FINITE = st.floats(-1e100, 1e100)
-EDGES = st.lists(FINITE, min_size=2, max_size=30, unique=True).map(sorted).map(tuple)
 CATEGORIES = ("JFK", "LGA", "", "missing", "é" * 80)
-
-
-class Rude:
-    """A value whose every comparison raises."""
-
-    def _refuse(self, *_):
-        raise RuntimeError("leave me alone")
-
-    __eq__ = __ne__ = __lt__ = __gt__ = __hash__ = __bool__ = __float__ = __int__ = _refuse
-
-
-class Secretive:
-    """A value that does not even say what it is."""
-
-    @property
-    def __class__(self):
-        raise RuntimeError("none of your business")
-
-
-NUMBERS = st.one_of(
-    FINITE,
-    st.integers(),
-    st.integers(2**53 - 4, 2**53 + 4),
-    st.booleans(),
-    st.floats(width=32).map(np.float32),
-    st.floats(width=16).map(np.float16),
-    st.floats().map(np.float64),
-    st.integers(-(2**63), 2**63 - 1).map(np.int64),
-    st.integers(0, 255).map(np.uint8),
-    st.booleans().map(np.bool_),
-    st.decimals(),
-    st.fractions(),
-    st.timedeltas(),
-    st.sampled_from([math.nan, math.inf, -math.inf, -0.0, 0.0, 10**400, -(10**400)]),
-)
-STRANGERS = st.one_of(
-    st.none(),
-    st.text(max_size=5),
-    st.binary(max_size=3),
-    st.datetimes(),
-    st.dates(),
-    st.lists(st.integers(), max_size=2),
-    st.complex_numbers(),
-    st.sampled_from(
-        [pd.NA, pd.NaT, np.datetime64("NaT"), np.timedelta64("NaT"), np.array([math.nan])]
-    ),
-    st.builds(Rude),
-    st.builds(object),
-    st.builds(dict),
-)
 
 
 def counts_of(bins, values):
@@ -121,7 +70,7 @@ def test_integers_as_an_array(edges, values):
     assert count_array(bins, column).tolist() == counts_of(bins, values)
 
 
-@pytest.mark.parametrize("rows", [0, 1, 4_096, 4_097, 8_192, 8_193, 30_000])
+@pytest.mark.parametrize("rows", [0, 1, 1_024, 1_025, 4_096, 4_097, 32_768, 32_769, 70_000])
 def test_short_and_long_columns(rows):
     """A long column, counted block by block, gives numpy's own histogram."""
     random = np.random.default_rng(rows)
@@ -135,6 +84,51 @@ def test_short_and_long_columns(rows):
     assert counts[5] == np.count_nonzero(values >= 2.0)
     assert counts[6] == np.count_nonzero(np.isnan(values))
     assert counts.tolist() == count_each(NumericBins(edges), values.tolist()).tolist()
+
+
+@settings(deadline=None, max_examples=30)
+@given(EDGES, st.data(), st.sampled_from([3, 1_500, 5_000, 40_000]), st.booleans())
+@pytest.mark.parametrize("dtype", ["f8", "f4", "f2", "i8", "u8", "i1", "?"])
+def test_every_way_to_count_and_place_agrees(dtype, edges, data, rows, spread):
+    """Searched, sorted or compared, side by side in memory or not: the bins are the same."""
+    near = [edge for middle in edges for edge in (middle, np.nextafter(middle, -np.inf))]
+    values = st.sampled_from([*near, math.nan, math.inf, -math.inf, -0.0, 0.0, 2.0**53 + 2])
+    if dtype[0] in "iu":
+        info = np.iinfo(dtype)
+        values = st.one_of(st.integers(int(info.min), int(info.max)), st.just(int(info.max)))
+    few = data.draw(st.lists(values, min_size=1, max_size=20))
+    with np.errstate(over="ignore"):
+        few = np.asarray(few, dtype=dtype)
+    column = np.resize(few, (rows, 3))[:, 1] if spread else np.resize(few, rows)
+    bins = NumericBins(edges)
+    one_by_one = {i: bins.index(value) for i, value in enumerate(few.tolist())}
+    expected = [one_by_one[(3 * i + 1 if spread else i) % len(few)] for i in range(rows)]
+    assert place_array(bins, column).tolist() == expected
+    size = len(bins.bins)
+    assert count_array(bins, column).tolist() == np.bincount(expected, minlength=size).tolist()
+
+
+@pytest.mark.parametrize("dtype", ["i8", "u1", "?"])
+@pytest.mark.parametrize("rows", [50, 5_000])
+def test_whole_numbers_as_categories(dtype, rows):
+    """Many whole numbers, counted by sorting, are counted as each alone."""
+    column = np.random.default_rng(0).integers(0, 2 if dtype == "?" else 9, rows).astype(dtype)
+    for bins in (CategoricalBins((1, 2, 7), "int"), CategoricalBins((True,), "bool")):
+        assert count_array(bins, column).tolist() == counts_of(bins, column.tolist())
+
+
+OBJECTS = ["a", "b", None, math.nan, pd.NA, 1, 1.0, True, np.str_("a"), b"a", [1], (1, 2)]
+
+
+@pytest.mark.parametrize("late", [[], ["late", "b", [1]], [f"user {i}" for i in range(99)]])
+@pytest.mark.parametrize("head", [OBJECTS, [f"user {i}" for i in range(99)]], ids=["few", "many"])
+@pytest.mark.parametrize("step", [1, 2])
+def test_long_columns_of_objects(late, head, step):
+    """Objects that come often, or late, or once, are counted as each alone; slices too."""
+    values = [*head * 800, *late * 40_000][: 70_000 if late else None]
+    column = np.repeat(as_objects(values), step)[::step]
+    for bins in (CategoricalBins(("a", "b", "user 7"), "str"), CategoricalBins((1, 2), "int")):
+        assert count_array(bins, column).tolist() == counts_of(bins, values)
 
 
 @patient

@@ -95,7 +95,7 @@ class Exposition:
     def collect(self) -> Iterator[PrometheusFamily]:
         """Yield all series as prometheus_client families, for a registry of one's own."""
         for family in self.families():
-            yield _collected(family)
+            yield collected(family)
 
     def families(self) -> list[Family]:
         """Return the merged values, and what the providers add, each metric once."""
@@ -161,6 +161,23 @@ def family_name(metric: Metric, *, openmetrics: bool) -> str:
     return metric.name
 
 
+def collected(family: Family) -> PrometheusFamily:
+    """Return one metric as prometheus_client's collectors do."""
+    metric, rows, values, _ = family
+    name = family_name(metric, openmetrics=True)
+    made: Any
+    if metric.type == "histogram":
+        made = HistogramMetricFamily(name, metric.help, labels=metric.labels)
+        for row, line in zip(rows, _numbers(family).tolist(), strict=True):
+            made.add_metric(row, list(zip(_bounds(metric), line, strict=False)), line[-2])
+        return made  # type: ignore[no-any-return]
+    kinds = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily}
+    made = kinds.get(metric.type, InfoMetricFamily)(name, metric.help, labels=metric.labels)
+    for row, value in zip(rows, values.tolist(), strict=True):
+        made.add_metric(row, {} if metric.type == "info" else value)
+    return made  # type: ignore[no-any-return]
+
+
 def _numbers(family: Family) -> NDArray[np.float64]:
     """Return the values in the order of the lines, shape (rows, lines per row)."""
     metric, values = family.metric, family.values
@@ -211,20 +228,3 @@ def _escaped(value: str) -> str:
 def _bounds(metric: Metric) -> list[str]:
     bounds = (*metric.buckets, float("inf"))
     return [floatToGoString(bound) for bound in bounds]  # type: ignore[no-untyped-call]
-
-
-def _collected(family: Family) -> PrometheusFamily:
-    """Return one metric as prometheus_client's collectors do."""
-    metric, rows, values, _ = family
-    name = family_name(metric, openmetrics=True)
-    made: Any
-    if metric.type == "histogram":
-        made = HistogramMetricFamily(name, metric.help, labels=metric.labels)
-        for row, line in zip(rows, _numbers(family).tolist(), strict=True):
-            made.add_metric(row, list(zip(_bounds(metric), line, strict=False)), line[-2])
-        return made  # type: ignore[no-any-return]
-    kinds = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily}
-    made = kinds.get(metric.type, InfoMetricFamily)(name, metric.help, labels=metric.labels)
-    for row, value in zip(rows, values.tolist(), strict=True):
-        made.add_metric(row, {} if metric.type == "info" else value)
-    return made  # type: ignore[no-any-return]

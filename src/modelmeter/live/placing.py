@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modelmeter.live.rows import Columns
-from modelmeter.profile.columns import Array, count_array, place_array
+from modelmeter.live.rows import Column, Columns, Texts, getter
+from modelmeter.profile.columns import count_array, place_array
 from modelmeter.profile.profile import Profile
-from modelmeter.stats.bins import Bins, CategoricalBins, Counts, NumericBins
+from modelmeter.stats.bins import Bins, CategoricalBins, Counts, NumericBins, count_tally
 
 _EXACT = 2**53  # larger integers are rounded when they become floats, as columns do
 
@@ -40,6 +39,19 @@ def plans_of(profile: Profile) -> list[Plan]:
     return plans
 
 
+class _Table(dict[Any, int]):
+    """Cells by category; any other value is asked of the bins, every time."""
+
+    def __init__(self, start: int, bins: Bins) -> None:
+        super().__init__()
+        if isinstance(bins, CategoricalBins):
+            self.update((category, start + place) for category, place in bins.table.items())
+        self.start, self.bins = start, bins
+
+    def __missing__(self, value: object) -> int:
+        return self.start + self.bins.index(value)
+
+
 class RowPlacer:
     """Finds the cells of single rows.
 
@@ -51,22 +63,20 @@ class RowPlacer:
 
     def __init__(self, plans: Sequence[Plan]) -> None:
         self._plans = tuple(plans)
-        numbers: list[tuple[str, int, tuple[float, ...], NumericBins]] = []
-        texts: list[tuple[str, int, dict[Any, int], CategoricalBins]] = []
+        numbers: list[tuple[Plan, NumericBins]] = []
         others: list[Plan] = []
         for plan in plans:
-            name, start, _, bins = plan
-            if isinstance(bins, NumericBins) and not bins.is_time:
-                numbers.append((name, start, bins.edges, bins))
-            elif isinstance(bins, CategoricalBins) and bins.value_type == "str":
-                cells = {category: start + place for category, place in bins.table.items()}
-                texts.append((name, start, cells, bins))
+            if isinstance(plan.bins, NumericBins) and not plan.bins.is_time:
+                numbers.append((plan, plan.bins))
             else:
                 others.append(plan)
-        # Side by side and not one by one: zip over columns costs less than unpacking rows.
-        self._numbers, self._numbers_of = _columns(numbers), _getter([n[0] for n in numbers])
-        self._texts, self._texts_of = _columns(texts), _getter([t[0] for t in texts])
-        self._others, self._others_of = others, _getter([plan.name for plan in others])
+        self._numbers_of = getter([plan.name for plan, _ in numbers])
+        # Side by side: zip over these costs less than unpacking one plan after another.
+        self._starts = [plan.start for plan, _ in numbers]
+        self._bins = [bins for _, bins in numbers]
+        self._edges = [bins.edges for _, bins in numbers]
+        self._others_of = getter([plan.name for plan in others])
+        self._tables = [_Table(plan.start, plan.bins) for plan in others]
 
     def place(
         self, row: Mapping[str, Any], cells: list[int], absent: list[tuple[int, int]]
@@ -83,28 +93,25 @@ class RowPlacer:
             Positions of the features that the row lacks are appended to it, and 1.
         """
         try:
-            numbers, texts = self._numbers_of(row), self._texts_of(row)
-            others = self._others_of(row)
+            numbers, others = self._numbers_of(row), self._others_of(row)
         except KeyError:
             self._place_there(row, cells, absent)
             return
-        starts, edges, bins = self._numbers
+        # zip is not told to be strict: that alone costs a twentieth of a row.
         cells += [
-            start + bisect_right(of, value)
+            start + bisect_right(edges, value)
             if (type(value) is float and value == value)
             or (type(value) is int and -_EXACT <= value <= _EXACT)
-            else start + own.index(value)
-            for value, start, of, own in zip(numbers, starts, edges, bins, strict=True)
+            else start + bins.index(value)
+            for value, start, edges, bins in zip(  # noqa: B905
+                numbers, self._starts, self._edges, self._bins
+            )
         ]
-        starts, tables, bins = self._texts
-        cells += [
-            found
-            if type(value) is str and (found := table.get(value)) is not None
-            else start + own.index(value)
-            for value, start, table, own in zip(texts, starts, tables, bins, strict=True)
-        ]
-        for value, plan in zip(others, self._others, strict=True):
-            cells.append(plan.start + plan.bins.index(value))
+        try:
+            cells += [table[value] for value, table in zip(others, self._tables)]  # noqa: B905
+        except Exception:  # noqa: BLE001 - unhashable, or a stranger's methods
+            pairs = zip(others, self._tables, strict=True)
+            cells += [table.start + table.bins.index(value) for value, table in pairs]
 
     def _place_there(
         self, row: Mapping[str, Any], cells: list[int], absent: list[tuple[int, int]]
@@ -128,36 +135,28 @@ def count_columns(plans: Sequence[Plan], rows: Columns) -> tuple[list[Part], lis
     parts: list[Part] = []
     absent: list[tuple[int, int]] = []
     for i, plan in enumerate(plans):
-        array = rows.arrays.get(plan.name)
-        there = 0 if array is None else len(array)
+        column = rows.arrays.get(plan.name)
+        there = 0 if column is None else len(column)
         if there < rows.rows:
             absent.append((i, rows.rows - there))
-        if array is not None:
-            parts.append(count_column(plan, array))
+        if column is not None:
+            parts.append(count_column(plan, column))
     return parts, absent
 
 
-def _columns(facts: Sequence[tuple[Any, ...]]) -> tuple[tuple[Any, ...], ...]:
-    """Return what is known of features after their names, by what it is."""
-    return tuple(zip(*facts, strict=True))[1:] or ((), (), ())
-
-
-def _getter(features: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
-    """Return a function that takes these features' values out of a row."""
-    if len(features) > 1:
-        return itemgetter(*features)
-    # itemgetter returns no tuple for one, and takes no none.
-    return lambda row: tuple(row[name] for name in features)
-
-
-def place_column(bins: Bins, array: Array) -> NDArray[np.intp]:
+def place_column(bins: Bins, column: Column) -> NDArray[np.intp]:
     """Return the bin number of every row of a column of any type; never raises."""
+    array = column[:] if isinstance(column, Texts) else column
     try:
         return place_array(bins, array)
     except Exception:  # noqa: BLE001 - unhashable cells: one by one
         return np.asarray([bins.index(value) for value in array], dtype=np.intp)
 
 
-def count_column(plan: Plan, array: Array) -> Part:
+def count_column(plan: Plan, column: Column) -> Part:
     """Count a column, of shape (n_rows,) and any type."""
-    return slice(plan.start, plan.stop), count_array(plan.bins, array)
+    if isinstance(column, Texts):
+        counts = count_tally(plan.bins, column.count())
+    else:
+        counts = count_array(plan.bins, column)
+    return slice(plan.start, plan.stop), counts

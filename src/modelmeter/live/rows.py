@@ -5,8 +5,10 @@ A row is cheapest as a dict; a frame or an array is read by columns.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +22,44 @@ FEW_ROWS = 32
 ABSENT: Final = object()
 """Stands for the value of a column that is not there."""
 
+# By name, since a data frame's library is not imported to ask.
+_PANDAS_TEXTS = frozenset({"str", "string", "string[pyarrow]", "large_string[pyarrow]"})
+_ARROW_TEXTS = frozenset({"string", "large_string", "string_view"})
+_POLARS_TEXTS = frozenset({"String", "Categorical", "Enum"})
+
 _SEQUENCES = (list, tuple, np.ndarray)
+_SCALARS = frozenset({np.float32, np.int64, np.int32, np.bool_})
+_CELLS = frozenset({float, int, str, bool, type(None)})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Texts:
+    """A column of texts or categories as its frame holds them.
+
+    It is much cheaper to count them there than to make a Python object of each.
+
+    Parameters
+    ----------
+    rows
+        How many.
+    cut
+        Returns a slice of the column as an array of objects.
+    count
+        Returns the different values, missing ones among them, and how often each comes.
+    """
+
+    rows: int
+    cut: Callable[[slice], Array]
+    count: Callable[[], Iterable[tuple[Any, int]]]
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __getitem__(self, part: slice) -> Array:
+        return self.cut(part)
+
+
+Column = Array | Texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +77,22 @@ class Columns:
         Of a column that is absent from some rows, the numbers of those that have it.
     """
 
-    arrays: Mapping[str, Array]
+    arrays: Mapping[str, Column]
     rows: int
     where: Mapping[str, NDArray[np.intp]] = field(default_factory=dict)
 
 
 Rows = list[dict[str, Any]] | Columns
+
+
+def getter(features: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """Return a function that takes these features' values out of a row."""
+    if not features:
+        return lambda row: ()
+    if len(features) == 1:  # itemgetter returns no tuple for one
+        (name,) = features
+        return lambda row: (row[name],)
+    return itemgetter(*features)
 
 
 def split(X: Any, features: Sequence[str]) -> Rows:
@@ -88,7 +137,9 @@ def _as_dict(row: Mapping[str, Any]) -> dict[str, Any]:
 def _split_sequence(X: Sequence[Any], features: Sequence[str]) -> Rows:
     if not X:
         return []
-    if isinstance(X[0], Mapping):
+    if type(X[0]) in _CELLS:
+        rows = [dict(zip(features, X, strict=False))]
+    elif isinstance(X[0], Mapping):
         rows = [_as_dict(row) for row in X]
     elif all(isinstance(row, _SEQUENCES) for row in X):
         rows = [dict(zip(features, row, strict=False)) for row in X]
@@ -96,6 +147,16 @@ def _split_sequence(X: Sequence[Any], features: Sequence[str]) -> Rows:
         rows = [dict(zip(features, X, strict=False))]
     if len(rows) <= FEW_ROWS:
         return rows
+    try:
+        columns = zip(*map(getter(features), rows), strict=True)
+        named = zip(features, columns, strict=True)
+        return Columns({name: _column(values) for name, values in named}, len(rows))
+    except KeyError:
+        return _split_partly(rows, features)
+
+
+def _split_partly(rows: Sequence[Mapping[str, Any]], features: Sequence[str]) -> Columns:
+    """Bring rows that lack some features into columns."""
     arrays, where = {}, {}
     for name in features:
         values = [row[name] for row in rows if name in row]
@@ -122,7 +183,12 @@ def _split_frame(X: Any, features: Sequence[str]) -> Rows:
     if hasattr(X, "iloc"):  # pandas
         names = X.columns.tolist()
         if len(X) == 1:
-            return [dict(zip(names, X.iloc[0].tolist(), strict=True))]
+            # A row of several types holds NumPy's scalars: everything is slower with these.
+            cells = [
+                float(v) if type(v) is np.float64 else v.item() if type(v) in _SCALARS else v
+                for v in X.iloc[0].tolist()
+            ]
+            return [dict(zip(names, cells, strict=True))]
         arrays = {name: _pandas_column(X, name) for name in set(names).intersection(features)}
         return Columns(arrays, len(X))
     if hasattr(X, "combine_chunks"):  # pyarrow: two columns may have one name, the last counts
@@ -132,26 +198,68 @@ def _split_frame(X: Any, features: Sequence[str]) -> Rows:
     there = set(X.columns)
     if len(X) == 1 and hasattr(X, "row"):  # polars
         return [X.row(0, named=True)]
-    return Columns({name: X[name].to_numpy() for name in features if name in there}, len(X))
+    return Columns({name: _other_column(X[name]) for name in features if name in there}, len(X))
 
 
-def _pandas_column(X: Any, name: str) -> Array:
+def _pandas_column(X: Any, name: str) -> Column:
     column = X[name]
     # Two columns of one name: the last counts, as it does in a dict.
     column = column if column.ndim == 1 else column.iloc[:, -1]
-    array: Array = column.to_numpy()
+    dtype = column.dtype
+    if isinstance(dtype, np.dtype):
+        array: Array = column.values
+        return array
+    cells = column.array
+    if dtype.name in _PANDAS_TEXTS and getattr(dtype, "storage", "pyarrow") == "pyarrow":
+        return _arrow_column(cells.__arrow_array__())
+    if dtype.name == "category" and cells.categories.dtype.kind == "O":
+        count = partial(_count_coded, cells.codes, cells.categories)
+        return Texts(len(column), lambda part: np.asarray(column.iloc[part].to_numpy()), count)
+    array = column.to_numpy()
     return array
 
 
-def _arrow_column(column: Any) -> Array:
+def _count_coded(codes: Array, categories: Any) -> Iterable[tuple[Any, int]]:
+    rows = np.bincount(codes.astype(np.intp) + 1, minlength=len(categories) + 1)  # -1 is missing
+    return zip([None, *categories.tolist()], rows.tolist(), strict=True)
+
+
+def _arrow_column(column: Any) -> Column:
+    kind = column.type
+    if is_coded := (hasattr(kind, "value_type") and hasattr(kind, "index_type")):
+        kind = kind.value_type
+    if str(kind) in _ARROW_TEXTS:
+        cut = partial(_arrow_array, column)
+        return Texts(len(column), cut, lambda: _pairs(column.value_counts()))
+    return _arrow_array(column.cast(kind) if is_coded else column, slice(None))
+
+
+def _arrow_array(column: Any, part: slice) -> Array:
+    piece = column[part]
     # pyarrow makes a NumPy array of a dictionary's values without its nulls.
-    if hasattr(column.type, "value_type") and hasattr(column.type, "index_type"):
-        column = column.cast(column.type.value_type)
+    if hasattr(piece.type, "index_type"):
+        piece = piece.cast(piece.type.value_type)
+    array: Array = piece.to_numpy()
+    return array
+
+
+def _pairs(counted: Any) -> Iterable[tuple[Any, int]]:
+    return zip(counted.field(0).to_pylist(), counted.field(1).to_pylist(), strict=True)
+
+
+def _other_column(column: Any) -> Column:
+    if str(getattr(column, "dtype", "")).partition("(")[0] in _POLARS_TEXTS:
+        named = column.alias("value")
+        return Texts(
+            len(column),
+            lambda part: np.asarray(column[part].to_numpy()),
+            lambda: named.value_counts(sort=False).rows(),
+        )
     array: Array = column.to_numpy()
     return array
 
 
-def _column(values: list[Any]) -> Array:
+def _column(values: Sequence[Any]) -> Array:
     """Make an array of a list, of a numeric type only where every value is a number."""
     if set(map(type, values)) <= {float, int}:
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,6 @@ from modelmeter.profile.calibration import (
 )
 from modelmeter.profile.check import Checker
 from modelmeter.profile.columns import Array
-from modelmeter.profile.outofsample import OutOfSample
 from modelmeter.profile.profile import FeatureProfile, ModelFacts
 from modelmeter.stats.bins import NumericBins
 from modelmeter.stats.performance import (
@@ -35,6 +34,9 @@ from modelmeter.stats.performance import (
     regression_performance,
     target_sums,
 )
+
+if TYPE_CHECKING:
+    from modelmeter.profile.outofsample import OutOfSample
 
 
 @dataclass(frozen=True)

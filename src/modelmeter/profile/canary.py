@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -21,9 +21,11 @@ from modelmeter.profile.facts import as_labels, as_scores, predict_function
 from modelmeter.profile.frames import model_input
 from modelmeter.profile.measuring import CanarySource
 from modelmeter.profile.profile import FeatureProfile, Profile
-from modelmeter.profile.sources import Source, cells_at
 from modelmeter.stats.bins import CategoricalBins
 from modelmeter.stats.values import Floats, as_number, epoch_seconds, is_missing
+
+if TYPE_CHECKING:
+    from modelmeter.profile.sources import Source
 
 MOST_ROWS: Final = 1_000
 
@@ -198,6 +200,8 @@ def _representative(feature: FeatureProfile, place: int, kind: str) -> Any:
 
 def _picked(profile: Profile, source: Source, rows: int) -> tuple[Row, ...]:
     """Take real rows, evenly spread over the data."""
+    from modelmeter.profile.sources import cells_at  # loads narwhals, which serving can do without
+
     numbers = np.unique(np.linspace(0, profile.rows - 1, rows).round().astype(np.intp))
     cells = cells_at(source, [f.name for f in profile.features], numbers)
     return tuple(

@@ -12,10 +12,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelmeter.stats.bins import Bins, CategoricalBins, Counts, NumericBins, count_each
+from modelmeter.stats.bins import (
+    Bins,
+    CategoricalBins,
+    Counts,
+    NumericBins,
+    count_each,
+    count_tally,
+)
 from modelmeter.stats.values import Floats, as_seconds
 
 Array = NDArray[Any]
+
+# From how many rows on sorting numbers, and comparing where objects are, beats hashing them.
+_FEW = 1_000
+_MANY = 4_000
+_HEAD = 256
+_MOST = 50
+_BLOCK = 32_768
 
 
 def as_objects(values: Sequence[Any]) -> Array:
@@ -77,9 +91,36 @@ def count_array(bins: Bins, array: Array) -> Counts:
     if isinstance(bins, CategoricalBins):
         if array.dtype.kind in "mM":  # a list of them may be one of integers
             return count_each(bins, array)
+        if array.dtype.kind in "iub" and len(array) > _FEW:
+            values, rows = np.unique(array, return_counts=True)
+            return count_tally(bins, zip(values.tolist(), rows.tolist(), strict=True))
+        if array.dtype == object and len(array) > _MANY:
+            return _count_objects(bins, array)
         return bins.count(array.tolist())
     floats = as_floats(array, is_time=bins.is_time)
     return count_each(bins, array) if floats is None else bins.count(floats)
+
+
+def _count_objects(bins: CategoricalBins, array: Array) -> Counts:
+    """Count a column in which few objects come again and again: a frame keeps one per text."""
+    known = {id(value): value for value in array[:_HEAD].tolist()}
+    if len(known) > _MOST:
+        return bins.count(array.tolist())
+    # Where the objects are, as numbers: these are compared, and objects never made of them.
+    places = np.ndarray(array.shape, np.intp, buffer=np.ascontiguousarray(array))
+    rows = dict.fromkeys(known, 0)
+    counts = np.zeros(len(bins.bins), dtype=np.int64)
+    for start in range(0, len(array), _BLOCK):
+        block = places[start : start + _BLOCK]
+        is_new = np.ones(len(block), dtype=bool)
+        differs = np.empty(len(block), dtype=bool)
+        for place in known:
+            np.not_equal(block, place, out=differs)
+            rows[place] += len(block) - int(np.count_nonzero(differs))
+            np.logical_and(is_new, differs, out=is_new)
+        if is_new.any():
+            counts += bins.count(array[start : start + _BLOCK][is_new].tolist())
+    return counts + count_tally(bins, ((known[place], n) for place, n in rows.items()))
 
 
 class _Memo(dict[Any, int]):

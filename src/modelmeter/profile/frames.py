@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
-import narwhals as nw
 import numpy as np
 
 from modelmeter.profile.columns import Array, as_objects
@@ -18,11 +17,11 @@ from modelmeter.stats.bins import CategoricalBins, ValueType
 
 Backend = Literal["pandas", "polars"]
 _BACKENDS: Final[tuple[Backend, ...]] = ("pandas", "polars")
-_TYPES: Final[Mapping[ValueType, Any]] = {
-    "str": nw.String,
-    "bool": nw.Boolean,
-    "int": nw.Int64,
-    "float": nw.Float64,
+_TYPES: Final[Mapping[ValueType, str]] = {
+    "str": "String",
+    "bool": "Boolean",
+    "int": "Int64",
+    "float": "Float64",
 }
 
 
@@ -54,6 +53,8 @@ def model_input(profile: Profile, model: Any, rows: Sequence[Mapping[str, Any]])
 
 
 def _frame(profile: Profile, columns: Mapping[str, Array], backend: Backend) -> Any:
+    import narwhals as nw  # reading a profile does not need it, and must not wait for it
+
     given: Mapping[str, Any] = columns
     if backend == "polars":  # it has a null of its own, and no column of texts and NaN
         given = {f.name: _nullable(f, columns[f.name], backend) for f in profile.features}
@@ -65,12 +66,14 @@ def _frame(profile: Profile, columns: Mapping[str, Array], backend: Backend) -> 
 
 
 def _nullable(feature: FeatureProfile, column: Array, backend: Backend) -> Any:
+    import narwhals as nw
+
     if column.dtype.kind not in "fO":
         return column
     cells = [None if isinstance(v, float) and math.isnan(v) else v for v in column.tolist()]
     bins = feature.bins
     of_type: ValueType = bins.value_type if isinstance(bins, CategoricalBins) else "float"
-    return nw.new_series(feature.name, cells, _TYPES[of_type], backend=backend)
+    return nw.new_series(feature.name, cells, getattr(nw, _TYPES[of_type]), backend=backend)
 
 
 def _column(feature: FeatureProfile, rows: Sequence[Mapping[str, Any]]) -> Array:

@@ -31,6 +31,7 @@ __all__ = [
     "NumericBins",
     "ValueType",
     "count_each",
+    "count_tally",
     "epoch_seconds",
     "is_missing",
 ]
@@ -41,8 +42,11 @@ ValueType = Literal["str", "int", "float", "bool"]
 MAX_INTERVALS = 98
 """Positions have two digits (`below` is 00), so that Prometheus can sort and cut them."""
 
+# Up to which length searching, and sorting, is faster than comparing with every edge; and
+# what a comparison works on at a time: 256 kB, which stay in the cache of a core.
+_FEW = 1_024
 _SMALL = 4_096
-_BLOCK = 8_192
+_BLOCK = 32_768
 
 
 class Bin(NamedTuple):
@@ -103,15 +107,18 @@ class NumericBins:
 
     def index(self, value: object) -> int:
         """Return the number of the bin of one value; never raises."""
+        if type(value) is np.float64 and not self.is_time:  # what a model answers with
+            number = float(value)
+            return bisect_right(self.edges, number) if number == number else self.missing
         try:
             if is_missing(value):
                 return self.missing
             if not self.edges:
                 return 0
-            number = as_number(value, is_time=self.is_time)
+            found = as_number(value, is_time=self.is_time)
         except Exception:  # noqa: BLE001 - a stranger's methods may raise anything
             return self.invalid
-        return self.invalid if number is None else bisect_right(self.edges, number)
+        return self.invalid if found is None else bisect_right(self.edges, found)
 
     def count(self, values: Floats) -> Counts:
         """Count a column of numbers, NaN meaning missing.
@@ -126,26 +133,49 @@ class NumericBins:
         Counts
             Shape (n_bins,), zeros for an empty column.
         """
-        if len(values) <= _SMALL:
-            return np.bincount(self.place(values), minlength=len(self.bins))
-        # How many values lie under each edge, block by block while it is in the cache: 30
-        # times as fast as sorting a million values. NaN is under no edge.
-        under = np.zeros(len(self.edges) + 1, dtype=np.int64)
-        is_under = np.empty(_BLOCK, dtype=bool)
-        for start in range(0, len(values), _BLOCK):
-            block = values[start : start + _BLOCK]
-            out = is_under[: len(block)]
-            for i, edge in enumerate(self.edges):
-                under[i] += np.count_nonzero(np.less(block, edge, out=out))
-            under[-1] += np.count_nonzero(np.equal(block, block, out=out))
+        under = self._under_sorted(values) if len(values) <= _SMALL else self._under(values)
         counts = np.zeros(len(self.bins), dtype=np.int64)
-        counts[: len(under)] = np.diff(under, prepend=0)
+        counts[0] = under[0]
+        np.subtract(under[1:], under[:-1], out=counts[1 : len(under)])
         counts[self.missing] = len(values) - under[-1]
         return counts
 
+    def _under_sorted(self, values: Floats) -> NDArray[np.intp]:
+        """Return how many values are under each edge, and how many are no NaN."""
+        # Sorting a short column and searching the edges in it beats searching each value in
+        # the edges by far: NumPy sorts without branches.
+        return np.sort(values).searchsorted(self._edges_and_nan)
+
+    def _under(self, values: Floats) -> NDArray[np.intp]:
+        """Return the same, block by block while it is in the cache; NaN is under no edge."""
+        under = np.zeros(len(self.edges) + 1, dtype=np.intp)
+        is_under = np.empty(_BLOCK, dtype=bool)
+        edges = [*self._edges_and_nan[:-1, np.newaxis]]
+        for start in range(0, len(values), _BLOCK):
+            block = np.ascontiguousarray(values[start : start + _BLOCK])
+            out = is_under[: len(block)]
+            for i, edge in enumerate(edges):
+                under[i] += np.count_nonzero(np.less(block, edge, out=out))
+            under[-1] += np.count_nonzero(np.equal(block, block, out=out))
+        return under
+
     def place(self, values: Floats) -> NDArray[np.intp]:
         """Return the bin number of every value of a column, shape (n_rows,)."""
-        return self._edges_and_nan.searchsorted(values, side="right")
+        if len(values) <= _FEW or self.missing > np.iinfo(np.uint8).max:
+            return self._edges_and_nan.searchsorted(values, side="right")
+        # How many edges each value reaches, edge by edge: many times as fast as a search,
+        # which guesses wrong at every step.
+        places = np.empty(len(values), dtype=np.intp)
+        for start in range(0, len(values), _BLOCK):
+            block = np.ascontiguousarray(values[start : start + _BLOCK])
+            reached = np.zeros(len(block), dtype=np.uint8)
+            is_reached = np.empty(len(block), dtype=bool)
+            for edge in self._edges_and_nan[:-1, np.newaxis]:
+                np.add(reached, np.greater_equal(block, edge, out=is_reached), out=reached)
+            np.not_equal(block, block, out=is_reached)
+            reached[is_reached] = self.missing
+            places[start : start + len(block)] = reached
+        return places
 
 
 @dataclass(frozen=True)
@@ -237,17 +267,18 @@ class CategoricalBins:
             tally: Mapping[object, int] = Counter(values)
         except Exception:  # noqa: BLE001 - unhashable cells: one by one
             return count_each(self, values)
-        return self.count_tally(tally.items())
-
-    def count_tally(self, tally: Iterable[tuple[object, int]]) -> Counts:
-        """Count a column given as pairs of value and number of rows."""
-        counts = np.zeros(len(self.bins), dtype=np.int64)
-        for value, rows in tally:
-            counts[self.index(value)] += rows
-        return counts
+        return count_tally(self, tally.items())
 
 
 Bins = NumericBins | CategoricalBins
+
+
+def count_tally(bins: Bins, tally: Iterable[tuple[object, int]]) -> Counts:
+    """Count a column given as pairs of value and number of rows, shape (n_bins,)."""
+    counts = [0] * len(bins.bins)
+    for value, rows in tally:
+        counts[bins.index(value)] += rows
+    return np.asarray(counts, dtype=np.int64)
 
 
 def count_each(bins: Bins, values: Iterable[object]) -> Counts:
