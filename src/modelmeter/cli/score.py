@@ -61,7 +61,9 @@ def score(
             envvar="MODELMETER_PUSHGATEWAY",
         ),
     ] = None,
-    job: Annotated[str, typer.Option(help="Name of the job, for the gateway.")] = "modelmeter",
+    job: Annotated[
+        str, typer.Option(help="Name of the job, for the gateway.")
+    ] = "modelmeter-batch",
     push_label: Annotated[
         list[str] | None,
         typer.Option(

@@ -64,7 +64,7 @@ class Gateway:
 
     url: str
     _: KW_ONLY
-    job: str = "modelmeter"
+    job: str = "modelmeter-batch"
     grouping: Mapping[str, str] | None = None
     basic_auth: tuple[str, str] | None = None
     token: str | None = None

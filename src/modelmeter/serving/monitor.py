@@ -319,7 +319,7 @@ class Monitor(Observer):
         self,
         gateway: str | Gateway,
         *,
-        job: str = "modelmeter",
+        job: str = "modelmeter-batch",
         grouping: Mapping[str, str] | None = None,
         basic_auth: tuple[str, str] | None = None,
         token: str | None = None,
