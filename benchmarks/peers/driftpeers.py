@@ -9,17 +9,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from modelmeter.demo import cache
-from peers.environment import NotInstalledError, nannyml
-
-EVIDENTLY = "0.7.23"  # the newest in November 2026
-NEEDED = ("pandas<3", "pyarrow")  # it does not import beside pandas 3
+from peers.environment import NotInstalledError, evidently, nannyml
 
 
 def pythons():
     """Return the interpreters of the peers that can be had, by name, installed where missing."""
     found = {}
-    for name, get in (("evidently", _evidently), ("nannyml", lambda: nannyml().python)):
+    for name, get in (("evidently", evidently), ("nannyml", lambda: nannyml().python)):
         try:
             found[name] = get()
         except NotInstalledError as error:
@@ -61,21 +57,3 @@ def flagged(name, python, reference, windows):
         answer = json.loads(result.stdout.splitlines()[-1])
     flags = [set(answer["flags"].get(str(i), ())) for i in range(len(windows))]
     return flags, {key: answer[key] for key in ("version", "seconds")}
-
-
-def _evidently():
-    directory = cache.directory() / "peers" / f"evidently-{EVIDENTLY}"
-    python = directory / "bin" / "python"
-    done = directory / "installed"  # an installation that was cut short lacks it
-    if not done.exists():
-        print(f"Installing Evidently {EVIDENTLY} into {directory}", file=sys.stderr)
-        for command in (
-            [sys.executable, "-m", "venv", str(directory)],
-            [str(python), "-m", "pip", "install", "-q", f"evidently=={EVIDENTLY}", *NEEDED],
-            [str(python), "-c", "import evidently"],
-        ):
-            result = subprocess.run(command, capture_output=True, text=True)
-            if result.returncode:
-                raise NotInstalledError(f"Evidently cannot be installed: {result.stderr[-300:]}")
-        done.touch()
-    return python

@@ -22,6 +22,16 @@ WANTED = (
     "pandas<3",  # its DLE fails on the texts of pandas 3
 )
 
+EVIDENTLY = "0.7.23"  # the newest in November 2026
+EVIDENTLY_WANTED = (
+    f"evidently=={EVIDENTLY}",
+    "pandas<3",  # it does not import beside pandas 3
+    "pyarrow",
+)
+WHYLOGS = "1.6.4"  # the newest in November 2026
+WHYLOGS_WANTED = (f"whylogs=={WHYLOGS}", "numpy<2", "pandas<3", "pyarrow<20")
+INSTRUMENTATOR = "8.1.0"  # the newest in November 2026
+
 SCRIPT = Path(__file__).with_name("cbpe.py")
 
 
@@ -69,29 +79,66 @@ class Peer:
             return self.run("estimate", directory)
 
 
-def nannyml():
-    """Return NannyML, installed first where it is not there yet.
+def interpreter(title, version, wanted, *, install=True):
+    """Return the interpreter of a library's environment, installed first where it is not there.
+
+    Parameters
+    ----------
+    title, version
+        Of the library; its module has the title in small letters.
+    wanted
+        What pip is asked for.
+    install
+        Whether it may be installed now.
 
     Raises
     ------
     NotInstalledError
-        pip cannot install it (no network, or a Python that it does not support).
+        It is not there and may not, or cannot be installed (no network, or a Python that it
+        does not support).
     """
-    directory = cache.directory() / "peers" / f"nannyml-{NANNYML}"
+    directory = cache.directory() / "peers" / f"{title.lower()}-{version}"
     python = directory / "bin" / "python"
     done = directory / "installed.txt"  # an installation that was cut short lacks it
-    wanted = "\n".join(WANTED)
-    if not done.exists() or done.read_text() != wanted:
-        print(f"Installing NannyML {NANNYML} into {directory} (about 2 GB)", file=sys.stderr)
-        _run([sys.executable, "-m", "venv", str(directory)])
-        _run([str(python), "-m", "pip", "install", "--quiet", "--retries", "1", *WANTED])
-        _run([str(python), "-c", "import nannyml"])
-        done.write_text(wanted)
-    return Peer(python)
+    if done.exists() and done.read_text() == "\n".join(wanted):
+        return python
+    if not install:
+        raise NotInstalledError(f"{title} {version} is not installed yet: a full run does that")
+    print(f"Installing {title} {version} into {directory}", file=sys.stderr)
+    for command in (
+        [sys.executable, "-m", "venv", str(directory)],
+        [str(python), "-m", "pip", "install", "--quiet", "--retries", "1", *wanted],
+        [str(python), "-c", f"import {title.lower().replace('-', '_')}"],
+    ):
+        _run(command, f"{title} {version}")
+    done.write_text("\n".join(wanted))
+    return python
 
 
-def _run(command):
+def nannyml(*, install=True):
+    """Return NannyML, installed first where it is not there yet (about 2 GB)."""
+    return Peer(interpreter("NannyML", NANNYML, WANTED, install=install))
+
+
+def evidently(*, install=True):
+    """Return the interpreter of Evidently's environment."""
+    return interpreter("Evidently", EVIDENTLY, EVIDENTLY_WANTED, install=install)
+
+
+def whylogs(*, install=True):
+    """Return the interpreter of whylogs' environment."""
+    return interpreter("whylogs", WHYLOGS, WHYLOGS_WANTED, install=install)
+
+
+def instrumentator(*, install=True):
+    """Return the interpreter of prometheus-fastapi-instrumentator's environment."""
+    title = "prometheus-fastapi-instrumentator"
+    wanted = (f"{title}=={INSTRUMENTATOR}", "fastapi")
+    return interpreter(title, INSTRUMENTATOR, wanted, install=install)
+
+
+def _run(command, what):
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
         said = [line for line in result.stderr.splitlines() if not line.startswith("WARNING")]
-        raise NotInstalledError(f"NannyML {NANNYML} cannot be installed: {' '.join(said[-2:])}")
+        raise NotInstalledError(f"{what} cannot be installed: {' '.join(said[-2:])}")

@@ -50,7 +50,8 @@ def test_difference_of_two_scrapes():
     reading = compare(first, last)
     expected = drift([200, 0, 50], [500, 400, 100], kinds=["category", "category", "missing"])
     x = reading["x"]
-    assert (x.rows, x.psi_excess, x.z) == (250, expected.psi_excess, expected.g_z)
+    found = pytest.approx((expected.psi_excess, expected.g_z), rel=1e-9)
+    assert (x.rows, (x.psi_excess, x.z)) == (250, found)
     assert x.checks["missing"].rate == 0.2
     assert x.checks["missing"].reference_rate == 0.1
     assert reading.rows_per_second == 25

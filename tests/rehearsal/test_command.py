@@ -43,7 +43,7 @@ def test_a_person_reads_a_table(folder):
     assert cells[1:4] == ["1", "5.0", "2023-11-18"]
     assert cells[-2:] == ["a", "1"]
     assert "silent: ModelNoTraffic, ModelFeatureMissing" in result.stdout
-    assert "1 alarms, 5.0 in a month; accepted are 1 false ones" in result.stdout
+    assert "1 alarm, 5.0 in a month; false ones that are accepted: 1" in result.stdout
     assert "--timestamps" in result.stdout
     assert "not rehearsed" in result.stdout
 

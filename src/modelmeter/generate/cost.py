@@ -34,16 +34,20 @@ BYTES_PER_SAMPLE: Final = 1.5
 MONTH: Final = 30 * 86_400
 
 _OTHER_LABELS: Final[Mapping[str, int]] = {
+    "age": 4,
     "check": 6,
     "class": 0,  # one more than there are classes
+    "le": 20,
     "library": 5,
     "metric": 12,
     "of": 3,
     "outcome": 5,
+    "place": 0,  # as many as there are classes
     "quantile": 3,
     "smoothed": 2,
     "source": 2,
     "statistic": 6,
+    "status": 6,
     "store": 1,
 }
 """The most values that a label of a recorded series takes, for one model and store."""
@@ -218,7 +222,7 @@ def recorded_besides(profile: Profile, settings: Settings) -> dict[str, int]:
     levels = _levels(profile)
     classes = max(len(profile.model.classes), 1)
     values = {**_OTHER_LABELS, "window": len(timing.windows), "class": classes + 1}
-    values |= {"y_true": classes, "y_pred": classes}
+    values |= dict.fromkeys(("place", "y_true", "y_pred"), classes)
     found: Counter[str] = Counter()
     for rule in rules:
         level = rule.record.partition(":")[0]

@@ -16,6 +16,7 @@ from modelmeter.profile.facts import Y_PRED, Y_SCORE, settle_task
 from modelmeter.profile.profile import ModelFacts
 from modelmeter.profile.reading import DAY, Key, Reading
 from modelmeter.profile.scan import ColumnScan, RowSample
+from modelmeter.profile.texts import Column, Texts
 from modelmeter.stats.bins import Bins, Counts, NumericBins
 from modelmeter.stats.budget import natural_variation
 from modelmeter.stats.labels import plain
@@ -70,9 +71,9 @@ class FirstPass:
                 most=binning.max_categories,
             )
 
-    def _tally_numbers(self, key: Key, array: Array | None) -> None:
+    def _tally_numbers(self, key: Key, array: Column | None) -> None:
         """Note numbers predicted or true: with few whole ones they are classes."""
-        if array is None or self.scans[key].group != "number":
+        if array is None or isinstance(array, Texts) or self.scans[key].group != "number":
             return
         if key == _Y_PRED and array.dtype.kind == "f":
             return
@@ -160,8 +161,8 @@ class SecondPass:
         for batch in reading.second():
             days = None if batch.times is None else (batch.times // DAY).astype(np.int64)
             kept = {}
-            for key, array in batch.columns.items():
-                places = self._count(key, array, scans[key], bins[key], days)
+            for key, column in batch.columns.items():
+                places = self._count(key, column, scans[key], bins[key], days)
                 if key in needed:
                     kept[key] = places
             for feature, output in pairs:
@@ -170,17 +171,19 @@ class SecondPass:
                 table += np.bincount(cells, minlength=table.size).reshape(table.shape)
 
     def _count(
-        self, key: Key, array: Array, scan: ColumnScan, bins: Bins, days: Array | None
+        self, key: Key, column: Column, scan: ColumnScan, bins: Bins, days: Array | None
     ) -> NDArray[np.intp]:
         """Count a column; return the bin of every row."""
         size = len(bins.bins)
-        if isinstance(bins, NumericBins) and not scan.is_categorical:
-            values = scan.numbers(array)
+        if isinstance(column, Texts):
+            places = column.spread(place_array(bins, column.distinct))
+        elif isinstance(bins, NumericBins) and not scan.is_categorical:
+            values = scan.numbers(column)
             places = bins.place(values)
             weights = np.nan_to_num(values, nan=0.0)
             self.sums[key] += np.bincount(places, weights=weights, minlength=size)
         else:
-            places = place_array(bins, array)
+            places = place_array(bins, column)
         self.counts[key] += np.bincount(places, minlength=size)
         if days is None or key[0] == "target":
             return places

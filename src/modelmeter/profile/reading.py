@@ -28,6 +28,7 @@ from modelmeter.profile.facts import (
 )
 from modelmeter.profile.profile import ModelFacts
 from modelmeter.profile.sources import Batch, Source
+from modelmeter.profile.texts import Column
 from modelmeter.stats.values import Floats, as_seconds, epoch_seconds, is_missing
 
 Key = tuple[str, str]
@@ -44,7 +45,7 @@ EARLIEST, LATEST = -62_135_596_800, 253_402_300_800
 class Rows:
     """A batch: its columns, and the time of every row where times are known."""
 
-    columns: dict[Key, Array]
+    columns: dict[Key, Column]
     times: Floats | None
     rows: int
 
@@ -97,7 +98,7 @@ class Reading:
     def _read(self, answer: Callable[[Batch, int], dict[Key, Array]]) -> Iterator[Rows]:
         start = 0
         for batch in self._source.batches(self.features, as_array=self._as_array):
-            columns = {("features", name): batch.column(name) for name in self.features}
+            columns = {("features", name): batch.quick(name) for name in self.features}
             columns |= answer(batch, start)
             if any(len(column) != batch.rows for column in columns.values()):
                 raise DataError("X gave other rows when it was read again: make it a file")

@@ -16,6 +16,7 @@ import numpy as np
 
 from modelmeter._errors import DataError
 from modelmeter.profile.columns import Array, as_floats
+from modelmeter.profile.texts import Column, Texts
 from modelmeter.stats.labels import plain
 from modelmeter.stats.values import NUMBERS, Floats, as_number, is_missing
 
@@ -78,12 +79,12 @@ class ColumnScan:
             return math.sqrt(np.average(np.square(values - mean), weights=rows))
         return math.sqrt(self._squares / self.present)
 
-    def feed(self, array: Array) -> Floats | None:
+    def feed(self, column: Column) -> Floats | None:
         """Read one batch of the column.
 
         Parameters
         ----------
-        array
+        column
             Shape (n_rows,).
 
         Returns
@@ -97,19 +98,34 @@ class ColumnScan:
             Types are mixed, or a value is infinite, larger than `LARGEST`, or of a type
             that cannot be binned.
         """
-        first_row, self.rows = self.rows, self.rows + len(array)
-        self.dtype = self.dtype or str(array.dtype)
-        self._settle(array, first_row)
+        first_row, self.rows = self.rows, self.rows + len(column)
+        if isinstance(column, Texts):
+            return self._feed_texts(column, first_row)
+        self.dtype = self.dtype or str(column.dtype)
+        self._settle(column, first_row)
         if self.group is None:
-            return np.full(len(array), np.nan)
+            return np.full(len(column), np.nan)
         if self.is_categorical:
-            self._feed_tally(array, first_row)
+            self._feed_tally(column, first_row)
             return None
-        values = self.numbers(array)
+        values = self.numbers(column)
         present = values[~np.isnan(values)]
         if len(present):
             self._feed_moments(values, present, first_row)
         return values
+
+    def _feed_texts(self, texts: Texts, first_row: int) -> Floats | None:
+        self.dtype = self.dtype or "object"
+        if not texts.is_missing:
+            first = int(np.flatnonzero(texts.codes >= 0)[0])
+            self._agree("str", texts.distinct[0], first_row + first)
+            self.whole = False
+            for value, rows in texts.tally():
+                self.present += rows
+                self.tally[value] += rows
+            self._forget()
+        # Missing in a column that is not of texts, or not yet.
+        return None if self.is_categorical else np.full(len(texts), np.nan)
 
     def _settle(self, array: Array, first_row: int) -> None:
         """Find the batch's type and compare it with what came before."""
@@ -174,6 +190,9 @@ class ColumnScan:
             self.present += rows
             # What is written to the profile are Python's own types.
             self.tally[str(value) if self.group == "str" else plain(value)] += rows
+        self._forget()
+
+    def _forget(self) -> None:
         if len(self.tally) > MOST_CATEGORIES:
             self.forgot = True
             self.tally = Counter(dict(self.tally.most_common(MOST_CATEGORIES // 2)))

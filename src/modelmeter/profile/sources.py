@@ -16,6 +16,7 @@ from narwhals.typing import IntoDataFrame
 
 from modelmeter._errors import DataError, MissingExtraError
 from modelmeter.profile.columns import Array
+from modelmeter.profile.texts import Column, as_texts
 from modelmeter.stats.labels import is_label
 
 BATCH_ROWS = 65_536
@@ -33,11 +34,14 @@ class Batch:
         How many.
     column
         A column by name, shape (n_rows,); the target and time stamps included.
+    quick
+        The same, where it can be had as its different texts.
     """
 
     native: Any
     rows: int
     column: Callable[[str], Array]
+    quick: Callable[[str], Column]
 
 
 class Source(Protocol):
@@ -156,7 +160,8 @@ class ArraySource:
         for start in range(0, len(self._X), BATCH_ROWS):
             part = self._X[start : start + BATCH_ROWS]
             native = part if order == list(range(part.shape[1])) else part[:, order]
-            yield Batch(native, len(part), partial(_array_column, part, where))
+            column = partial(_array_column, part, where)
+            yield Batch(native, len(part), column, column)
 
 
 class FrameSource:
@@ -230,7 +235,13 @@ def frame_batch(frame: nw.DataFrame[Any], features: Sequence[str], as_array: boo
     """Make a batch of a frame, with the model's columns picked out in their order."""
     chosen = frame if list(features) == frame.columns else frame.select(list(features))
     native = chosen.to_numpy() if as_array else chosen.to_native()
-    return Batch(native, len(frame), lambda name: frame[name].to_numpy())
+
+    def quick(name: str) -> Column:
+        series = frame[name]
+        texts = as_texts(series)
+        return series.to_numpy() if texts is None else texts
+
+    return Batch(native, len(frame), lambda name: frame[name].to_numpy(), quick)
 
 
 def arrow_to_frame(table: Any) -> Any:
