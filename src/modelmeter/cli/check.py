@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from modelmeter.cli.report import Alarms, Asked, Prediction, Score, Target
-from modelmeter.cli.shared import ProfilePath, Trust, output
+from modelmeter.cli.report import Asked, Prediction, Score, Target
+from modelmeter.cli.shared import AlarmsPerMonth, ProfilePath, Trust, output
 from modelmeter.report.check import Checked
 from modelmeter.report.problems import CHECKS
 from modelmeter.report.schema import State
@@ -43,7 +43,7 @@ def check(
     target: Target = None,
     model: Asked = None,
     trust: Trust = None,
-    alarms_per_month: Alarms = 1.0,
+    alarms_per_month: AlarmsPerMonth = 1.0,
     format: Annotated[  # noqa: A002 - the option's name
         Format, typer.Option(help="For a person, a program, a CI server, GitHub Actions.")
     ] = Format.table,

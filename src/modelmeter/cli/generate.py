@@ -7,8 +7,17 @@ from typing import Annotated
 
 import typer
 
-from modelmeter._errors import ConfigurationError
-from modelmeter.cli.shared import output
+from modelmeter.cli.shared import (
+    AlarmsPerMonth,
+    ShortWindow,
+    SmallestCoverage,
+    SmallestDrift,
+    SmallestLoss,
+    SmallestRate,
+    Windows,
+    output,
+    windows_of,
+)
 
 
 def generate(
@@ -24,15 +33,8 @@ def generate(
         list[str] | None,
         typer.Option(help="host:port of a replica; may be given again. localhost:5000 by default."),
     ] = None,
-    window: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="How far back drift and performance look; may be given again. 24h by default."
-        ),
-    ] = None,
-    short_window: Annotated[
-        str, typer.Option(help="How far back to look for what breaks suddenly.")
-    ] = "1h",
+    window: Windows = None,
+    short_window: ShortWindow = "1h",
     job: Annotated[str, typer.Option(help="Name of the scrape job.")] = "modelmeter",
     scrape_interval: Annotated[str, typer.Option(help="Time between scrapes.")] = "15s",
     token_file: Annotated[
@@ -82,21 +84,11 @@ def generate(
             "A volume by default."
         ),
     ] = None,
-    alarms_per_month: Annotated[
-        float, typer.Option(help="False alarms per month and model that you accept.")
-    ] = 1.0,
-    smallest_drift: Annotated[
-        float, typer.Option(help="PSI beyond sampling noise from which on drift matters.")
-    ] = 0.05,
-    smallest_rate: Annotated[
-        float, typer.Option(help="Change of a rate (missing, unseen, ...) that matters.")
-    ] = 0.02,
-    smallest_loss: Annotated[
-        float, typer.Option(help="Loss of ROC AUC or F1 that matters; errors: 5 times the share.")
-    ] = 0.02,
-    smallest_coverage: Annotated[
-        float, typer.Option(help="Share of predictions with a label before labels may alarm.")
-    ] = 0.5,
+    alarms_per_month: AlarmsPerMonth = 1.0,
+    smallest_drift: SmallestDrift = 0.05,
+    smallest_rate: SmallestRate = 0.02,
+    smallest_loss: SmallestLoss = 0.02,
+    smallest_coverage: SmallestCoverage = 0.5,
     availability: Annotated[
         float, typer.Option(help="Share of the requests that must not fail.")
     ] = 0.99,
@@ -144,14 +136,3 @@ def generate(
     )
     for path in written:
         output.print(str(path))
-
-
-def windows_of(windows: list[str], short: str) -> tuple[str, ...]:
-    """Return the windows from short to long, and refuse a short one that is not."""
-    from modelmeter.generate.durations import parse_duration
-
-    limit = parse_duration(short, field="--short-window")
-    for text in windows:
-        if parse_duration(text, field="--window") <= limit:
-            raise ConfigurationError(f"--short-window ({short}) must be shorter than {text}")
-    return (short, *windows)

@@ -16,8 +16,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from modelmeter.cli.generate import windows_of
-from modelmeter.cli.shared import ProfilePath, Trust, errors, output
+from modelmeter.cli.shared import (
+    AlarmsPerMonth,
+    ProfilePath,
+    ShortWindow,
+    SmallestCoverage,
+    SmallestDrift,
+    SmallestLoss,
+    SmallestRate,
+    Trust,
+    Windows,
+    errors,
+    output,
+    windows_of,
+)
 
 if TYPE_CHECKING:
     from modelmeter.rehearsal.rehearse import OnProgress
@@ -63,34 +75,17 @@ def rehearse(
         str | None,
         typer.Option(help="How long after the prediction it became known, such as 1d."),
     ] = None,
-    window: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="How far back drift and performance look; may be given again. 24h by default."
-        ),
-    ] = None,
-    short_window: Annotated[
-        str, typer.Option(help="How far back to look for what breaks suddenly.")
-    ] = "1h",
+    window: Windows = None,
+    short_window: ShortWindow = "1h",
     step: Annotated[
         str | None,
         typer.Option(help="Time between evaluations. By default such that there are some 10,000."),
     ] = None,
-    alarms_per_month: Annotated[
-        float, typer.Option(help="False alarms per month and model that you accept.")
-    ] = 1.0,
-    smallest_drift: Annotated[
-        float, typer.Option(help="PSI beyond sampling noise from which on drift matters.")
-    ] = 0.05,
-    smallest_rate: Annotated[
-        float, typer.Option(help="Change of a rate (missing, unseen, ...) that matters.")
-    ] = 0.02,
-    smallest_loss: Annotated[
-        float, typer.Option(help="Loss of ROC AUC or F1 that matters; errors: 5 times the share.")
-    ] = 0.02,
-    smallest_coverage: Annotated[
-        float, typer.Option(help="Share of predictions with a label before labels may alarm.")
-    ] = 0.5,
+    alarms_per_month: AlarmsPerMonth = 1.0,
+    smallest_drift: SmallestDrift = 0.05,
+    smallest_rate: SmallestRate = 0.02,
+    smallest_loss: SmallestLoss = 0.02,
+    smallest_coverage: SmallestCoverage = 0.5,
     format: Annotated[  # noqa: A002 - the option's name
         Format, typer.Option(help="For a person, or a program.")
     ] = Format.table,

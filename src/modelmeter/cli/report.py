@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from modelmeter._errors import ConfigurationError
-from modelmeter.cli.shared import Trust, errors, output
+from modelmeter.cli.shared import AlarmsPerMonth, Trust, errors, output
 from modelmeter.report.schema import Findings
 
 
@@ -46,9 +46,6 @@ Asked = Annotated[
         help="A .skops, .joblib or .pkl file, or module:attribute, to be asked for its answers.",
     ),
 ]
-Alarms = Annotated[
-    float, typer.Option(help="False alarms per month and model that are accepted.", min=0.001)
-]
 
 
 def report(
@@ -77,7 +74,7 @@ def report(
     target: Target = None,
     model: Asked = None,
     trust: Trust = None,
-    alarms_per_month: Alarms = 1.0,
+    alarms_per_month: AlarmsPerMonth = 1.0,
     token_file: Annotated[
         Path | None,
         typer.Option(help="File with the bearer token that --url or --prometheus asks."),

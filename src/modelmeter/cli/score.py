@@ -14,7 +14,7 @@ import typer
 from rich.markup import escape
 
 from modelmeter._errors import ConfigurationError, PushError
-from modelmeter.cli.shared import Model, ProfilePath, Trust, errors, output
+from modelmeter.cli.shared import AlarmsPerMonth, Model, ProfilePath, Trust, errors, output
 
 if TYPE_CHECKING:
     from modelmeter.profile.profile import Profile
@@ -87,9 +87,7 @@ def score(
             help="Rows that the model is asked about at once, at most. 65,536 by default."
         ),
     ] = None,
-    alarms_per_month: Annotated[
-        float, typer.Option(help="False alarms per month that you accept.")
-    ] = 1.0,
+    alarms_per_month: AlarmsPerMonth = 1.0,
     batches_per_month: Annotated[
         float, typer.Option(help="How many such batches are looked at in a month.")
     ] = 30.0,

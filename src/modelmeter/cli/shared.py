@@ -44,6 +44,29 @@ Trust = Annotated[
     list[str] | None,
     typer.Option("--trust", help="A type in a .skops file to trust; may be given again."),
 ]
+Windows = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--window",
+        help="How far back drift and performance look; may be given again. 24h by default.",
+    ),
+]
+ShortWindow = Annotated[str, typer.Option(help="How far back to look for what breaks suddenly.")]
+AlarmsPerMonth = Annotated[
+    float, typer.Option(help="False alarms per month and model that you accept.")
+]
+SmallestDrift = Annotated[
+    float, typer.Option(help="PSI beyond sampling noise from which on drift matters.")
+]
+SmallestRate = Annotated[
+    float, typer.Option(help="Change of a rate (missing, unseen, ...) that matters.")
+]
+SmallestLoss = Annotated[
+    float, typer.Option(help="Loss of ROC AUC or F1 that matters; errors: 5 times the share.")
+]
+SmallestCoverage = Annotated[
+    float, typer.Option(help="Share of predictions with a label before labels may alarm.")
+]
 
 
 def store_of(given: str | None, *, none: bool = False) -> str | None:
@@ -51,3 +74,14 @@ def store_of(given: str | None, *, none: bool = False) -> str | None:
     if given is not None and none:
         raise ConfigurationError("give either --store or --no-labels")
     return None if none else given or DEFAULT
+
+
+def windows_of(windows: list[str], short: str) -> tuple[str, ...]:
+    """Return the windows from short to long, and refuse a short one that is not."""
+    from modelmeter.generate.durations import parse_duration
+
+    limit = parse_duration(short, field="--short-window")
+    for text in windows:
+        if parse_duration(text, field="--window") <= limit:
+            raise ConfigurationError(f"--short-window ({short}) must be shorter than {text}")
+    return (short, *windows)
