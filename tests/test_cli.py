@@ -73,7 +73,10 @@ def test_generate_writes_what_prometheus_runs(folder):
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "prometheus.yml" in result.stdout
-    assert "localhost:5001" in (folder / "deploy" / "prometheus.yml").read_text()
+    configuration = (folder / "deploy" / "prometheus.yml").read_text()
+    assert "localhost:5001" in configuration
+    assert 'job_name: "prometheus"' in configuration
+    assert "localhost:9090" in configuration
     rules = (folder / "deploy" / "rules" / "modelmeter.rules.yml").read_text()
     assert "For 'f' version '1', 'g' version '1'." in rules
     assert all(f'window: "{window}"' in rules for window in ("1m", "5m", "1h"))

@@ -44,7 +44,8 @@ def served(tmp_path_factory):
     """A segmented model under two windows: its profile, and what Prometheus holds, by name."""
     random = np.random.default_rng(0)
     X = pd.DataFrame({"a": random.normal(size=600), "b": random.normal(size=600)})
-    X["place"] = random.choice(["north", "south", "west"], 600)
+    X["place"] = random.choice(["north", "south", "rare"], 600, p=[0.5, 0.49, 0.01])
+    strange = X.assign(place=[None, "new", 5] * 200)
     y = X["a"] + random.normal(size=600) > 0
     model = Model(X, y)
     profile = Profile.build(model, X, y, name="m", version="1", segments=["place"], canary_rows=0)
@@ -54,11 +55,11 @@ def served(tmp_path_factory):
         generate([profile], out, **{**vars_of(SETTINGS), "targets": (replica.target,)})
         with Prometheus(out) as prometheus:
             replica.wait_for_scrapes(2)
-            monitor.watch(model).predict_proba(X)
-            monitor.watch(model).predict(X)
+            for rows in (X, strange):
+                monitor.observe(rows, model.predict(rows), model.predict_proba(rows)[:, 1])
             replica.wait_for_scrapes(3)
             prometheus.wait_for_evaluations(time.time() + 1)
-            found = prometheus.query('count by (__name__) ({model="m"})')
+            found = prometheus.query('count by (__name__) ({__name__=~"model.*"})')
             names = {s.labels["__name__"]: int(s.value) for s in found}
             assert prometheus.problems() == ""
     return profile, names
@@ -80,6 +81,14 @@ def test_a_replica_exports_what_is_said(served):
     assert said["model_feature_bin_total"] > 50
 
 
+def test_labels_cost_a_series_for_every_pair_of_classes(served):
+    """Two classes, in all rows and in six segments: so many pairs of true and predicted."""
+    profile, _ = served
+    labels = cost_of(profile, SETTINGS).labels
+    assert labels["model_confusion_total"] == 4 * 7
+    assert labels["model_label_bin_total"] > labels["model_confusion_total"]
+
+
 def test_series_about_features_are_exact(served):
     """Of features, outputs and their segments the rules record exactly what is said."""
     profile, names = served
@@ -96,7 +105,7 @@ def test_other_series_are_at_most_what_is_said(served):
         name: n for name, n in names.items() if ":" in name and not name.startswith("http_route")
     }
     assert recorded.keys() <= told.keys()
-    assert all(n <= told[name] for name, n in recorded.items())
+    assert {name: (n, told[name]) for name, n in recorded.items() if n > told[name]} == {}
 
 
 def test_replicas_and_windows_multiply(served):

@@ -203,6 +203,16 @@ def test_settings_and_options_are_not_mixed(profile, tmp_path):
         generate(profile, tmp_path, settings=Settings(), job="j")
 
 
+def test_prometheus_watches_itself_where_it_is_told(profile, tmp_path):
+    """Its own metrics, of which ModelRulesFailing speaks, are a scrape job of their own."""
+    text = files(profile, Settings(prometheus="localhost:9090"))[PROMETHEUS_FILE]
+    assert 'job_name: "prometheus"' in text
+    (tmp_path / "prometheus.yml").write_text(text.replace("rules/", "none/"))
+    promtool("check", "config", tmp_path / "prometheus.yml")
+    with pytest.raises(ConfigurationError, match="job must not be 'prometheus'"):
+        Settings(prometheus="localhost:9090", job="prometheus")
+
+
 def test_directory_that_cannot_be_written_is_an_error(profile, tmp_path):
     """A file where the directory should be: the error names it."""
     (tmp_path / "out").write_text("")

@@ -181,6 +181,16 @@ def test_curves_of_prometheus_are_drawn(browser, write, findings):
         assert tab.problems == []
 
 
+def test_a_report_is_printed_whole(browser, report, findings):
+    """On paper every feature has its picture, also those that were never on screen."""
+    with browser.tab(height=400) as tab:
+        page = tab.open(report)
+        drawn = "[...document.querySelectorAll('.feature canvas')].filter(Chart.getChart).length"
+        assert page.evaluate(drawn) < len(findings["features"])
+        assert page.pdf()[:5] == b"%PDF-"
+        tab.until(f"{drawn} === {len(findings['features'])}")
+
+
 def test_a_report_without_rows_says_so(browser, write, profile):
     """Findings of nothing make a page that says that there is nothing."""
     nothing = summarise(profile, bring(profile, [], kind="file", window="whole file"))

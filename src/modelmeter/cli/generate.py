@@ -64,6 +64,9 @@ def generate(
         str | None,
         typer.Option(help="host:port of the Pushgateway, for Prometheus to scrape."),
     ] = None,
+    prometheus: Annotated[
+        str, typer.Option(help="host:port where Prometheus finds itself, to watch its rules.")
+    ] = "localhost:9090",
     notify: Annotated[
         Path | None,
         typer.Option(
@@ -119,6 +122,7 @@ def generate(
         alertmanagers=() if no_alertmanager else tuple(alertmanager or ("localhost:9093",)),
         batch_every=batch_every,
         pushgateway=pushgateway,
+        prometheus=prometheus,
         notify=Notify() if notify is None else Notify.load(notify),
         image=image,
         kubernetes=kubernetes,

@@ -20,6 +20,7 @@ from modelmeter.generate.timing import (
 from modelmeter.stats.budget import AlarmBudget
 
 PUSHGATEWAY_JOB: Final = "pushgateway"
+PROMETHEUS_JOB: Final = "prometheus"
 """Name of the scrape job of the Pushgateway itself, and the label ``job`` of alerts on batches."""
 
 _LISTS: Final = ("targets", "windows", "keep_labels", "alertmanagers")
@@ -77,6 +78,9 @@ class Settings:
         where none does. Of batches the window ``batch`` tells, which is the last one.
     pushgateway
         Where the Pushgateway listens, ``host:port``; None where something else scrapes it.
+    prometheus
+        Where Prometheus finds itself, ``host:port``: its own metrics say whether rules are late
+        or fail. None where something else scrapes it.
     smallest_coverage
         Share of the predictions, at the age at which most have one, that must have a label
         before labels say that a model is worse.
@@ -106,6 +110,7 @@ class Settings:
     alertmanagers: tuple[str, ...] = ("localhost:9093",)
     batch_every: str | None = None
     pushgateway: str | None = None
+    prometheus: str | None = None
     notify: Notify = field(default_factory=Notify)
     image: str | None = None
     kubernetes: bool = False
@@ -134,6 +139,12 @@ class Settings:
             )
         self._check_hosts("targets", " (see scheme and metrics_path)")
         self._check_hosts("alertmanagers")
+        if self.prometheus is not None:
+            check_host(self.prometheus, field="prometheus", port=True)
+            if self.job == PROMETHEUS_JOB:
+                raise ConfigurationError(
+                    f"job must not be {PROMETHEUS_JOB!r}, which is that of Prometheus itself"
+                )
         if self.pushgateway is not None:
             check_host(self.pushgateway, field="pushgateway", port=True)
             if self.batch_every is None:

@@ -40,7 +40,7 @@ from modelmeter.generate.kubernetes import manifests
 from modelmeter.generate.provisioning import provisioning
 from modelmeter.generate.rulefile import header, quote, render
 from modelmeter.generate.rules import recording_rules
-from modelmeter.generate.settings import NAMES, PUSHGATEWAY_JOB, Settings
+from modelmeter.generate.settings import NAMES, PROMETHEUS_JOB, PUSHGATEWAY_JOB, Settings
 from modelmeter.generate.tasks import Tasks
 from modelmeter.profile.json import file_text
 from modelmeter.profile.profile import Profile
@@ -180,6 +180,7 @@ def _prometheus(settings: Settings) -> str:
         "scrape_configs:",
         *(_services(settings) if settings.targets else ()),
         *_pushgateway(settings),
+        *_itself(settings),
     ]
     return "\n".join(lines) + "\n"
 
@@ -211,6 +212,18 @@ def _pushgateway(settings: Settings) -> list[str]:
         "    static_configs:",
         "      - targets:",
         f"          - {quote(settings.pushgateway)}",
+    ]
+
+
+def _itself(settings: Settings) -> list[str]:
+    if settings.prometheus is None:
+        return []
+    return [
+        f"  - job_name: {quote(PROMETHEUS_JOB)}",
+        "    # Prometheus itself: whether rules are late or fail.",
+        "    static_configs:",
+        "      - targets:",
+        f"          - {quote(settings.prometheus)}",
     ]
 
 

@@ -16,6 +16,29 @@ const observer = new IntersectionObserver(
   { rootMargin: "200px" },
 );
 
+// What has come on screen is drawn a few milliseconds a frame, so that scrolling stays smooth.
+const BUDGET = 8;
+const waiting = new Set();
+
+function soon(draw) {
+  waiting.add(draw);
+  if (waiting.size === 1) requestAnimationFrame(drawSome);
+}
+
+function drawSome() {
+  const end = performance.now() + BUDGET;
+  for (const draw of waiting) {
+    waiting.delete(draw);
+    draw();
+    if (performance.now() > end) break;
+  }
+  if (waiting.size) requestAnimationFrame(drawSome);
+}
+
+// On paper everything is seen.
+const pictures = new Set();
+addEventListener("beforeprint", () => pictures.forEach((draw) => draw()));
+
 /**
  * A chart.
  *
@@ -33,16 +56,20 @@ export function Picture({ make, data, label, size }) {
       own.chart?.destroy();
       own.chart = new Chart(canvas, own.make());
     };
+    const start = () => own.chart ?? draw();
     const clear = () => {
+      waiting.delete(start);
       own.chart?.destroy();
       own.chart = null;
     };
     own.redraw = () => own.chart && draw();
-    shown.set(box.current, (visible) => (visible ? own.chart ?? draw() : clear()));
+    shown.set(box.current, (visible) => (visible ? soon(start) : clear()));
+    pictures.add(start);
     observer.observe(box.current);
     dark.addEventListener("change", own.redraw);
     return () => {
-      observer.unobserve(box.current ?? canvas.parentElement);
+      observer.unobserve(canvas.parentElement);
+      pictures.delete(start);
       dark.removeEventListener("change", own.redraw);
       clear();
     };
