@@ -20,12 +20,9 @@ check:  ## Run ruff, mypy and import-linter
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-bench:  ## Measure what monitoring costs and how well it judges (QUICK=--quick for less)
+bench:  ## Measure what monitoring costs, beside others (QUICK=--quick: under 3 minutes)
 	@scripts/setup test
-	@for file in observe middleware watch; do \
-	  echo "== $$file"; .venv/bin/python benchmarks/$$file.py || exit 1; done
-	@for file in estimate alarms; do \
-	  echo "== $$file"; .venv/bin/python benchmarks/$$file.py $(QUICK) || exit 1; done
+	@.venv/bin/python benchmarks $(QUICK)
 
 format:  ## Format the code
 	@scripts/setup test

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 from sklearn.compose import make_column_transformer
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
@@ -202,3 +203,14 @@ def test_natural_variation_is_that_of_the_days():
     assert x.variation == pytest.approx(norm.ppf(0.975) ** 2 * np.mean(scores))
     assert c.variation < x.variation
     assert build(drifting).features[0].variation is None
+
+
+@pytest.mark.parametrize(("classes", "told"), [(50, False), (60, True)])
+def test_many_pairs_of_classes_are_told(classes, told, caplog):
+    """Labels of many classes add a series for every pair of them, which is said beforehand."""
+    X = np.arange(classes * 20.0).reshape(-1, 1) % classes
+    y = X[:, 0].astype(int)
+    model = DummyClassifier().fit(X, y)
+    build(X, model, y, canary_rows=0)
+    said = f"labels will add {classes**2} series per replica"
+    assert any(said in message for message in caplog.messages) == told

@@ -26,6 +26,7 @@ from modelmeter.cli.profile import profile
 from modelmeter.cli.rehearse import rehearse
 from modelmeter.cli.report import report
 from modelmeter.cli.score import score
+from modelmeter.cli.series import series
 from modelmeter.cli.serve import serve
 from modelmeter.cli.shared import errors, output
 from modelmeter.cli.top import top
@@ -55,7 +56,19 @@ def _root(
     """From a fitted model to a monitored model, on Prometheus and Grafana."""
 
 
-for command in (profile, serve, score, feedback, report, check, top, generate, rehearse, demo):
+for command in (
+    profile,
+    serve,
+    score,
+    feedback,
+    report,
+    check,
+    top,
+    generate,
+    series,
+    rehearse,
+    demo,
+):
     app.command()(command)
 
 

@@ -21,12 +21,16 @@ from modelmeter.generate.settings import Settings
 from modelmeter.generate.tasks import Tasks
 from modelmeter.live.exposition import Exposition
 from modelmeter.live.observer import Observer
+from modelmeter.live.tallies import series_of
 from modelmeter.profile.profile import FeatureProfile, Profile
 from modelmeter.profile.segments import all_segments
 from modelmeter.stats.rates import CHECKS
 
-BYTES_PER_SERIES: Final = 4_000
+BYTES_PER_SERIES: Final = 6_000
 """Of Prometheus's memory; `benchmarks/harness/growth.py` measures it (docs/benchmark.md)."""
+
+SECONDS_PER_RECORDED: Final = 150e-6
+"""That an evaluation takes for every series that it records, measured with the same."""
 
 BYTES_PER_SAMPLE: Final = 1.5
 """On disk; Prometheus's documentation says 1 to 2."""
@@ -60,7 +64,10 @@ class Cost:
     Parameters
     ----------
     exported
-        Series of one replica, by metric; series of requests and labels come on top.
+        Series of one replica, by metric; requests come on top.
+    labels
+        Series that a replica exports on top where it keeps labels, by metric, without those of
+        what waits and how long (less than thirty).
     about_features
         Series that the rules record about features and outputs, by name: exact.
     others
@@ -72,6 +79,7 @@ class Cost:
     """
 
     exported: Mapping[str, int]
+    labels: Mapping[str, int]
     about_features: Mapping[str, int]
     others: Mapping[str, int]
     replicas: int
@@ -81,7 +89,7 @@ class Cost:
     @property
     def scraped(self) -> int:
         """Series of all replicas."""
-        return self.replicas * sum(self.exported.values())
+        return self.replicas * (sum(self.exported.values()) + sum(self.labels.values()))
 
     @property
     def recorded(self) -> int:
@@ -97,6 +105,11 @@ class Cost:
     def memory_bytes(self) -> float:
         """What all these series need in memory."""
         return (self.scraped + self.recorded) * BYTES_PER_SERIES
+
+    @property
+    def seconds_per_evaluation(self) -> float:
+        """What evaluating all rules takes, on one core."""
+        return self.recorded * SECONDS_PER_RECORDED
 
     @property
     def disk_bytes_per_month(self) -> float:
@@ -119,6 +132,7 @@ def cost_of(profile: Profile, settings: Settings, *, replicas: int = 1) -> Cost:
     timing = settings.timing
     return Cost(
         exported=exported(profile),
+        labels=dict(sorted(Counter(metric for metric, _ in series_of(profile)).items())),
         about_features=recorded_about_features(profile, len(timing.windows)),
         others=recorded_besides(profile, settings),
         replicas=replicas,
@@ -135,23 +149,26 @@ def exported(profile: Profile) -> dict[str, int]:
 
 
 _EXACT: Final[Sequence[tuple[str, str, Sequence[Series]]]] = (
-    ("bins", "windows", (series.BIN_ROWS, series.BIN_P)),
-    ("bins", "once", (series.BIN_REFERENCE_ROWS, series.BIN_Q)),
+    ("bins", "windows", (series.BIN_ROWS,)),
+    ("bins", "once", (series.BIN_REFERENCE_ROWS,)),
+    ("trained bins", "windows", (series.BIN_P,)),
+    ("trained bins", "once", (series.BIN_Q,)),
     ("ordered bins", "windows", (series.BIN_SHARE_DIFF,)),
     ("positions", "windows", (series.BIN_CDF_DIFF,)),
     ("ordered", "windows", (series.KS, series.WASSERSTEIN)),
-    ("features", "windows", (series.ROWS, series.PSI, series.PSI_EXCESS, series.KL, series.DF)),
-    ("features", "windows", (series.JS_DISTANCE, series.HELLINGER, series.TVD)),
-    ("features", "windows", (series.G, series.G_Z)),
+    ("features", "windows", (series.ROWS,)),
     ("features", "once", (series.REFERENCE_ROWS,)),
+    ("trained", "windows", (series.PSI, series.PSI_EXCESS, series.KL, series.JS_DISTANCE)),
+    ("trained", "windows", (series.HELLINGER, series.TVD, series.DF, series.G, series.G_Z)),
     ("whole", "once", (alarm_series.NATURAL_DRIFT, alarm_series.DRIFT_THRESHOLD)),
     ("whole", "judged", (alarm_series.DRIFT_STATE, alarm_series.DETECTABLE_DRIFT)),
     ("whole bins", "judged", (alarm_series.CONTRIBUTION,)),
     ("columns", "windows", (series.ABSENT_ROWS,)),
-    ("checks", "windows", (series.CHECKED_ROWS, series.RATE, series.POOLED_RATE, series.RATE_Z)),
-    ("checks", "windows", (alarm_series.DETECTABLE_RATE, alarm_series.RATE_THRESHOLD)),
-    ("checks", "windows", (alarm_series.RATE_STATE,)),
-    ("checks", "once", (series.REFERENCE_RATE,)),
+    ("checks", "windows", (series.CHECKED_ROWS, series.RATE)),
+    ("trained checks", "windows", (series.POOLED_RATE, series.RATE_Z)),
+    ("trained checks", "once", (series.REFERENCE_RATE,)),
+    ("whole checks", "windows", (alarm_series.DETECTABLE_RATE, alarm_series.RATE_THRESHOLD)),
+    ("whole checks", "windows", (alarm_series.RATE_STATE,)),
     ("model", "windows", (alarm_series.Z_THRESHOLD,)),
     ("model", "judged", (alarm_series.DRIFTED_FEATURES,)),
     ("model", "once", (alarm_series.TESTS, alarm_series.DAYS_Z, alarm_series.VARIATION_FACTOR)),
@@ -165,7 +182,7 @@ def recorded_about_features(profile: Profile, windows: int) -> dict[str, int]:
     Parameters
     ----------
     profile
-        Of a model that predicted over every window.
+        Of a model that predicted in every segment over every window.
     windows
         How many there are; all but the shortest are judged, or the only one.
     """
@@ -179,22 +196,42 @@ def recorded_about_features(profile: Profile, windows: int) -> dict[str, int]:
 
 
 def _sizes(profile: Profile) -> dict[str, int]:
-    """Return how many there are of what `_EXACT` names; outputs once more for every segment."""
-    whole = (*profile.features, *profile.predictions)
-    parts = (*whole, *(profile.predictions * len(all_segments(profile))))
-    ordered = [sum(1 for bin in one.bins.bins if bin.ord) for one in parts]
+    """Return how many there are of what `_EXACT` names.
+
+    Outputs are there once more for every segment; what compares with training, only for
+    segments that training had.
+    """
+    whole, outputs = (*profile.features, *profile.predictions), profile.predictions
+    trained = (*whole, *(outputs * _trained_segments(profile)))
+    parts = (*whole, *(outputs * len(all_segments(profile))))
+    ordered = [sum(1 for bin in one.bins.bins if bin.ord) for one in trained]
+    columns = len(profile.features)  # may be absent: a check of their own
     return {
-        "bins": sum(len(one.bins.bins) for one in parts),
-        "whole bins": sum(len(one.bins.bins) for one in whole),
+        "bins": _bins(parts),
+        "trained bins": _bins(trained),
+        "whole bins": _bins(whole),
         "ordered bins": sum(ordered),
         "positions": sum(number - 1 for number in ordered if number),  # the last is always 0
         "ordered": sum(1 for number in ordered if number),
         "features": len(parts),
+        "trained": len(trained),
         "whole": len(whole),
-        "columns": len(profile.features),
-        "checks": sum(map(_checks, whole)) + len(profile.features),  # and `absent`
+        "columns": columns,
+        "checks": sum(map(_checks, parts)) + columns,
+        "trained checks": sum(map(_checks, trained)) + columns,
+        "whole checks": sum(map(_checks, whole)) + columns,
         "model": 1,
     }
+
+
+def _bins(features: Sequence[FeatureProfile]) -> int:
+    return sum(len(one.bins.bins) for one in features)
+
+
+def _trained_segments(profile: Profile) -> int:
+    by_name = {one.name: one for one in profile.features}
+    segmented = [by_name[one.feature] for one in profile.segments]
+    return sum(1 for one in segmented for rows in one.counts if rows)
 
 
 def _checks(feature: FeatureProfile) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from modelmeter.profile.profile import QUANTILES, FeatureProfile, ModelFacts, Pr
 from modelmeter.profile.reading import Key, Reading
 from modelmeter.profile.segments import (
     Segmentation,
+    all_segments,
     check_segment_bins,
     check_segment_names,
     check_segment_series,
@@ -33,6 +35,11 @@ from modelmeter.profile.sources import open_source
 from modelmeter.stats.bins import Bins, Counts, NumericBins
 from modelmeter.stats.labels import is_label
 from modelmeter.stats.values import Floats
+
+logger = logging.getLogger("modelmeter")
+
+MANY_PAIRS = 2_500
+"""Pairs of true and predicted class, over segments, beyond which their number is told."""
 
 __all__ = ["Asked", "Binning", "Measuring", "build_profile"]
 
@@ -82,11 +89,25 @@ def build_profile(model: Any, X: Any, y: Any, asked: Asked) -> Profile:
     check_segment_series(profile, most)  # before what takes long
     profile = add_performance(profile, model, training, held, asked.measuring)
     log_segment_series(profile, check_segment_series(profile, most))
+    _log_confusion_series(profile)
     if not asked.canary_rows:
         return profile
     source = asked.measuring.canary_source
     canary = keep_canary(profile, model, training.source, asked.canary_rows, source)
     return replace(profile, canary=canary)
+
+
+def _log_confusion_series(profile: Profile) -> None:
+    """Say what labels cost a model of many classes: a series for every pair of them."""
+    classes = len(profile.model.classes)
+    pairs = classes**2 * (1 + len(all_segments(profile)))
+    if pairs > MANY_PAIRS:
+        logger.warning(
+            "labels will add %d series per replica, for true and predicted, each of %d classes, in "
+            "every segment; Monitor(store=None) and 'serve --no-labels' do without",
+            pairs,
+            classes,
+        )
 
 
 def _counted(
