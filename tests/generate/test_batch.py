@@ -472,4 +472,8 @@ def test_options_of_the_command_line_reach_the_files(tmp_path):
     assert done.exit_code == 0, done.output
     assert 'model="flight-delay"}[6h36m]' in (tmp_path / "out" / ALERTS_FILE).read_text()
     scraped = yaml.safe_load((tmp_path / "out" / PROMETHEUS_FILE).read_text())["scrape_configs"]
-    assert [job["static_configs"] for job in scraped] == [[{"targets": ["gateway:9091"]}]]
+    targets = {job["job_name"]: job["static_configs"] for job in scraped}
+    assert targets == {
+        "pushgateway": [{"targets": ["gateway:9091"]}],
+        "prometheus": [{"targets": ["localhost:9090"]}],
+    }
