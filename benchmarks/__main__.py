@@ -59,8 +59,8 @@ def conditions(*, quick, seconds):
         f"{kind} of {time.strftime('%Y-%m-%d', time.gmtime())}, {seconds:.0f} s, modelmeter "
         f"{version('modelmeter')}, Python {platform.python_version()}, {_processor()}, "
         f"{os.cpu_count()} cores, load {load[0]:.1f} at the end. Here: {here}. In environments "
-        f"of their own: {there}. Medians; CPU time where the unit says so and for everything in "
-        "us and %, ways taking turns: read ratios."
+        f"of their own: {there}. Medians, ways taking turns; time on the clock for the middleware "
+        "and whatever is in ms except the import, CPU time for the rest: read ratios."
     )
 
 

@@ -19,16 +19,24 @@ class Goal:
         What is asked for.
     value, most
         What was found, and the most that it may be.
+    noise
+        By how much two measurements of the same thing differed; within it nothing is decided.
     """
 
     text: str
     value: float
     most: float
+    noise: float = 0.0
 
     @property
-    def is_reached(self):
-        """Whether it was."""
-        return self.value <= self.most
+    def verdict(self):
+        """Whether it was reached, or cannot be told."""
+        if abs(self.value - self.most) < self.noise:
+            return "cannot tell"
+        # Less than nothing cannot be added: what seems so shows how much the rest is off.
+        if self.value < -self.noise:
+            return "cannot tell"
+        return "yes" if self.value <= self.most else "NO"
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,7 @@ class Figure:
             "; ".join(others) or "-",
             "-" if self.limit is None else write(self.limit),
             "; ".join(goal.text for goal in self.goals) or "-",
-            "; ".join("yes" if goal.is_reached else "NO" for goal in self.goals) or "-",
+            "; ".join(goal.verdict for goal in self.goals) or "-",
         )
 
     def _ratio(self, value):

@@ -31,6 +31,21 @@ def test_a_line_tells_ours_others_limit_and_goal():
     assert "| observe | us | 2 | peer 20.6 (10.3x) |" in table([figure]).markdown()
 
 
+@pytest.mark.parametrize(
+    ("value", "noise", "verdict"),
+    [
+        (0.2, 0.1, "yes"),
+        (0.4, 0.2, "cannot tell"),
+        (0.6, 0.2, "cannot tell"),
+        (0.9, 0.2, "NO"),
+        (-10.9, 2.0, "cannot tell"),
+    ],
+)
+def test_what_noise_hides_is_no_verdict(value, noise, verdict):
+    """Nearer to the goal than the same thing is to itself, or less than nothing: nobody knows."""
+    assert Goal("at most +0.5 %", value, 0.5, noise).verdict == verdict
+
+
 def test_what_is_not_there_is_left_out():
     """Without peers, limit and goals a line says so; of less than nothing there is no ratio."""
     assert Figure("x", "%", 1234.5).cells() == ("x", "%", "1,234", "-", "-", "-", "-")
