@@ -170,7 +170,10 @@ def test_without_recorded_rows_the_counters_are_read(profile, asked, findings):
     found = observe_prometheus(profile, Client(prometheus.url), window="14s", until=late)
     other = summarise(profile, found, judging=judge_window(12, rule_hours=HOURS))
     for part, known in zip(other["features"], findings["features"], strict=True):
-        assert part["drift"]["psi"] == pytest.approx(known["drift"]["psi"], rel=0.02)
+        # `increase` scales each replica up by where its scrapes lie in the window.
+        expected = pytest.approx(known["drift"]["psi"], rel=0.05, abs=1e-3)
+        assert part["drift"]["psi"] == expected
+    assert max(part["drift"]["psi"] for part in other["features"]) > 0.05
 
 
 def test_curves_are_what_was_recorded(profile, asked, findings):
