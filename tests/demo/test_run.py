@@ -22,9 +22,6 @@ from modelmeter.demo.model import Trained
 from modelmeter.demo.run import run
 
 MARK = "MODELMETER_TEST_MARK"
-needs_prometheus = pytest.mark.skipif(
-    shutil.which("prometheus") is None, reason="prometheus is not installed"
-)
 PROGRAM = "import sys; from modelmeter.demo.run import run; sys.exit(run({}))"
 
 
@@ -124,7 +121,6 @@ def assert_drift_is_real(output: str, months: int = 9) -> None:
     assert "All of it is what the data holds." in output
 
 
-@needs_prometheus
 def test_demo_with_prometheus(trained: Trained, directory: Path):
     """Twenty seconds show, through a real Prometheus, the drift that the data holds."""
     demo = Demo(directory, "duration=20, port=0, prometheus_port=0")
@@ -194,7 +190,6 @@ def test_keeps_serving_until_stopped(
     demo.assert_nothing_left()
 
 
-@needs_prometheus
 def test_service_that_dies_ends_the_demo(trained: Trained, directory: Path):
     """When the service is killed the demo says so, with status 1, and leaves nothing."""
     demo = Demo(directory, "duration=600, port=0, prometheus_port=0")

@@ -16,6 +16,7 @@ from modelmeter.cli.shared import AlarmsPerMonth, ProfilePath, Trust, output
 from modelmeter.report.check import Checked
 from modelmeter.report.problems import CHECKS
 from modelmeter.report.schema import State
+from modelmeter.stats.budget import AlarmBudget
 
 _SHOWN: Final[tuple[State, ...]] = ("ok", "alarm", "few_rows")
 
@@ -60,7 +61,7 @@ def check(
         columns,
         model,
         trust or (),
-        reading.budget_of(alarms_per_month),
+        AlarmBudget(alarms_per_month=alarms_per_month),
     )
     checked = check_findings(findings, chosen)
     _print(checked, format)

@@ -16,11 +16,6 @@ if TYPE_CHECKING:
     from modelmeter.report.schema import Findings
 
 
-def budget_of(alarms_per_month: float) -> AlarmBudget:
-    """Return what somebody is willing to be woken for."""
-    return AlarmBudget(alarms_per_month=alarms_per_month)
-
-
 def columns_of(prediction: str | None, score: str | None, target: str | None) -> Columns:
     """Return which columns hold what is no feature."""
     from modelmeter.report.data import Columns

@@ -12,6 +12,7 @@ from rich.markup import escape
 from modelmeter._errors import ConfigurationError
 from modelmeter.cli.shared import AlarmsPerMonth, Trust, errors, output
 from modelmeter.report.schema import Findings
+from modelmeter.stats.budget import AlarmBudget
 
 
 class Format(StrEnum):
@@ -96,7 +97,7 @@ def report(
             f"give one of --data, --url and --prometheus, not {' and '.join(given) or 'none'}"
         )
     chosen = format or _format_of(out)
-    budget = reading.budget_of(alarms_per_month)
+    budget = AlarmBudget(alarms_per_month=alarms_per_month)
     token = None if token_file is None else token_file.read_text().strip()
     if data is not None:
         columns = reading.columns_of(prediction, score, target)

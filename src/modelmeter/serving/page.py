@@ -8,6 +8,7 @@ from typing import Final
 from modelmeter._errors import MissingExtraError
 from modelmeter.serving.asgi import Receive, Scope, Send, leave_out
 from modelmeter.serving.scrape import Answer
+from modelmeter.serving.sending import send_answer
 from modelmeter.serving.status import StatusPage
 
 try:
@@ -50,20 +51,7 @@ class PageEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, without counting it: it is not what the service is for."""
         leave_out()
-        answer = await self._answer(scope)
-        length = ("Content-Length", str(len(answer.body)))
-        await send(
-            {
-                "type": "http.response.start",
-                "status": answer.status,
-                "headers": [
-                    (name.lower().encode(), value.encode())
-                    for name, value in (*answer.headers, length)
-                ],
-            }
-        )
-        body = b"" if scope["method"] == "HEAD" else answer.body
-        await send({"type": "http.response.body", "body": body})
+        await send_answer(scope, send, await self._answer(scope))
 
     async def _answer(self, scope: Scope) -> Answer:
         headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}

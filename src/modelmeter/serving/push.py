@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, product
 from typing import Any, Final
 
 import numpy as np
@@ -187,18 +188,11 @@ def _labels(profile: Profile, labelled: Labelled | None) -> Iterator[Family]:
         for segment, table in by_segment.items():
             # Of a segment, errors are not told apart by bin.
             by_bin = metric is not names.BATCH_ERROR_SUM or not segment
-            rows = _product(axes if by_bin else ([("", "")], *axes[1:]))
-            labels = [(profile.name, profile.version, segment, *row) for row in rows]
+            rows = product(*(axes if by_bin else ([("", "")], *axes[1:])))
+            labels = [(profile.name, profile.version, segment, *chain(*row)) for row in rows]
             found.update(zip(labels, table.ravel().tolist(), strict=True))
         if found:
             yield _family(metric, found)
-
-
-def _product(axes: Sequence[Sequence[Row]]) -> list[Row]:
-    rows: list[Row] = [()]
-    for axis in axes:
-        rows = [(*row, *value) for row in rows for value in axis]
-    return rows
 
 
 def _family(metric: Metric, values: Mapping[Row, float]) -> Family:

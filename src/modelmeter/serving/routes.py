@@ -29,6 +29,7 @@ from modelmeter.serving.port import MetricsServer
 from modelmeter.serving.request_series import Model
 from modelmeter.serving.route_names import template
 from modelmeter.serving.scrape import Bearer, Scrape
+from modelmeter.serving.sending import send_answer
 from modelmeter.serving.status import StatusPage
 
 try:
@@ -267,19 +268,7 @@ class MetricsEndpoint:
             headers.get(b"authorization", ""),
             limiter=self._limiter,
         )
-        length = ("Content-Length", str(len(answer.body)))
-        await send(
-            {
-                "type": "http.response.start",
-                "status": answer.status,
-                "headers": [
-                    (name.lower().encode(), value.encode())
-                    for name, value in (*answer.headers, length)
-                ],
-            }
-        )
-        body = b"" if scope["method"] == "HEAD" else answer.body
-        await send({"type": "http.response.body", "body": body})
+        await send_answer(scope, send, answer)
 
 
 def instrument(
