@@ -215,6 +215,24 @@ def race_predictions(url, processes, seed):
     return {"answers": answers, "waiting": waiting, "left": left, "labels": check_books(url)}
 
 
+def open_together(folder, processes, seed):
+    """Let processes open a database that is not there yet, at the same moment, ten times."""
+    answers = []
+    for number in range(10):
+        url = f"sqlite:///{folder}/{number}.db"
+        moment = time.time() + 0.2
+
+        def work(tell, url=url, moment=moment):
+            while time.time() < moment:  # sleeping would wake them one by one
+                pass
+            with open_store(url) as store:
+                tell(label(store, item("nobody"))[0])
+
+        children = [Child(work) for _ in range(processes)]
+        answers += [line for child in children for line in child.join()]
+    return {"answers": answers}
+
+
 def label_until_down(url, rounds, seed):
     """Label until the server is gone, telling every answer; then end."""
 

@@ -75,6 +75,12 @@ def test_labels_race_their_predictions(url):
     assert (found["left"], found["labels"]) == (0, 150), f"seed {SEED}"
 
 
+def test_a_new_file_is_opened_by_several_at_once(tmp_path):
+    """Workers that start together on an SQLite file that is new can all use it at once."""
+    found = run("open_together", str(tmp_path), 4)
+    assert found["answers"] == ["waiting"] * 40
+
+
 def test_labels_survive_the_servers_death():
     """Labels answered 'counted' are there after PostgreSQL was killed and has recovered."""
     with Postgres() as server:

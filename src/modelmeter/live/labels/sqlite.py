@@ -19,7 +19,10 @@ def set_up_sqlite(connection: Any, _: Any) -> None:
     """Put a new SQLite connection into WAL mode, with commits that are on disk."""
     # The sqlite3 module begins transactions by itself, and too late; see `begin_sqlite`.
     connection.isolation_level = None
-    mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    # Of processes that open a new file at once SQLite lets one pass and refuses the others,
+    # without waiting.
+    timeout = connection.execute("PRAGMA busy_timeout").fetchone()[0] / 1000
+    mode = _in_turn(connection, "PRAGMA journal_mode=WAL", timeout).fetchone()[0]
     if mode != "wal":
         raise ConfigurationError(
             f"SQLite cannot use WAL here (its journal mode stays {mode!r}): keep the label "
@@ -36,17 +39,23 @@ def begin_sqlite(connection: Connection, timeout: float) -> None:
     # SQLite itself soon looks only ten times a second, and then hardly ever finds a gap between
     # the transactions of a process that labels a large file.
     driver: Any = connection.connection.driver_connection
-    deadline = time.monotonic() + timeout
     driver.execute("PRAGMA busy_timeout=0")
     try:
-        while time.monotonic() < deadline:
-            try:
-                driver.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                    break
-            time.sleep(random.uniform(0.001, 0.004))
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        _in_turn(driver, "BEGIN IMMEDIATE", timeout)
+    except sqlite3.OperationalError:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # SQLAlchemy's error, as of all else
     finally:
         driver.execute(f"PRAGMA busy_timeout={round(1000 * timeout)}")
+
+
+def _in_turn(driver: Any, statement: str, timeout: float) -> Any:
+    """Execute a statement, again and again for so long while the file is busy."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return driver.execute(statement)
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() >= deadline:
+                raise
+        time.sleep(random.uniform(0.001, 0.004))
