@@ -105,10 +105,17 @@ class Service(NamedTuple):
         return self.folder / "counts"
 
     def scrape(self) -> str:
-        """Return what whichever worker answers says."""
-        answer = get(self.port, "/metrics")
+        """Return what whichever worker answers says; one that is just ending says nothing."""
+        answer = until(self._scraped)
         assert answer.status == 200
         return answer.body.decode()
+
+    def _scraped(self) -> Any:
+        try:
+            return get(self.port, "/metrics")
+        except ConnectionError:
+            assert self.process.poll() is None, "the service ended"
+            return None
 
     def workers(self) -> set[int]:
         """Return the numbers of the processes that have answered a few requests."""
